@@ -1,0 +1,1 @@
+"""The pure core: nouns and the machine. No clock, network, database, randomness or logging."""

@@ -1,0 +1,95 @@
+"""Work that goes on outside after `execute` returned, and the news about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class TaskStatus(StrEnum):
+    """How an async task fares outside, in one language for all outside systems."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    LOST = "lost"  # the system was asked and does not know it, or cannot say how it ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the outside system will say no more about it."""
+        return self is not TaskStatus.RUNNING
+
+
+class WhenSilent(StrEnum):
+    """What becomes of a command whose outside task fell silent past its lease."""
+
+    ATTENTION = "attention"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncTask(Generic[T]):
+    """What `execute` returns to say: this is to be started outside; end me when it has ended.
+
+    It is an intention, not a handle: the engine stores it first, then asks the adapter named `system`
+    to start it. So a crash between the two is mended by looking the task up, never by a blind resend.
+    `request` is JSON and holds all that the adapter needs. `timeout` bounds the whole task,
+    `lease` the silence between two reports of it.
+    """
+
+    system: str
+    scope: str
+    verb: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    timeout: timedelta | None = None
+    lease: timedelta | None = None
+    when_silent: WhenSilent = WhenSilent.ATTENTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncTaskRef:
+    """A stored async task as an adapter sees it.
+
+    `task_id` is ours, chosen before the start, and serves as the outside id where the system lets the
+    caller choose. `external_id` is theirs, once known. `detail` is what the adapter said last
+    (counters, states), `changed_at` when that last changed: what it takes to notice a frozen task.
+    """
+
+    task_id: str
+    system: str
+    scope: str
+    verb: str
+    request: Mapping[str, Any]
+    external_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime
+    changed_at: datetime
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReport:
+    """News about one async task; the one form in which all news enters.
+
+    `progress` is 0 to 1, or None where the system tells none. `result` is JSON and becomes the command's
+    return value. `detail` is kept and given back in the next `AsyncTaskRef`. A report names its task by
+    `task_id` (ours) or by `external_id` (theirs).
+    """
+
+    system: str
+    scope: str
+    status: TaskStatus
+    task_id: str | None = None
+    external_id: str | None = None
+    verb: str | None = None
+    progress: float | None = None
+    message: str | None = None
+    result: Any = None
+    detail: Mapping[str, Any] = field(default_factory=dict)

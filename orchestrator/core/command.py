@@ -1,0 +1,111 @@
+"""A command: a class says what kind of thing is asked for, a value of it says which."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.core.errors import BadCommandError
+
+Old: TypeAlias = dict[str, Any]
+"""Parameters as an earlier version of the command stored them."""
+
+Upgrade: TypeAlias = Callable[[Old], Old]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a verb that raised is called again, and how long to wait in between.
+
+    The n-th wait is `first` × `factor`^(n-1), at most `most`, times a random factor of 1 ± `jitter`.
+    `attempts` counts all calls, the first included.
+    """
+
+    attempts: int = 3
+    first: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    most: timedelta = timedelta(minutes=5)
+    jitter: float = 0.2
+
+    def delay(self, failures: int, random: float) -> timedelta:
+        """Gives the wait after that many failures; `random` is between 0 and 1."""
+        wait = min(self.first * self.factor ** min(failures - 1, 64), self.most)
+        return wait * (1 + self.jitter * (2 * random - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a command class says of itself in its class line."""
+
+    kind: str
+    version: int = 1
+    label: str | None = None
+    timeout: timedelta | None = None
+    retry: Retry = Retry(attempts=1)
+    weight: int = 1
+
+
+class Command(BaseModel):
+    """A thing that the system is asked to do. Its fields are its parameters, kept as versioned JSON.
+
+    Define `plan` or `execute`; if you like `validate`, `locks`, `end`, `compensate`. A verb gets what it
+    asks for by type. Verbs may be called twice after a crash, so they must be idempotent.
+
+    `kind` is the stable name that is stored; `label` what operators read, with fields in braces;
+    `timeout` bounds each verb and each async task; `retry` says what happens when `execute` raises.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    declared: ClassVar[Declaration]
+    upgrades: ClassVar[Mapping[int, Upgrade]]
+
+    def __init_subclass__(
+        cls,
+        *,
+        kind: str | None = None,
+        version: int = 1,
+        label: str | None = None,
+        timeout: timedelta | None = None,
+        retry: Retry | None = None,
+        weight: int = 1,
+        **settings: Any,
+    ) -> None:
+        super().__init_subclass__(**settings)
+        if kind is None:
+            return  # a shared ancestor of commands, not a command
+        cls.declared = Declaration(
+            kind=kind,
+            version=version,
+            label=label,
+            timeout=timeout,
+            retry=retry or Retry(attempts=1),
+            weight=weight,
+        )
+        cls.upgrades = {}
+
+    @classmethod
+    def upgrade(cls, *, since: int) -> Callable[[Upgrade], Upgrade]:
+        """Registers how parameters of version `since` become those of version `since + 1`."""
+
+        def register(function: Upgrade) -> Upgrade:
+            if since in cls.upgrades:
+                raise BadCommandError(
+                    f"{cls.declared.kind} has two upgrades since version {since}; keep one"
+                )
+            cls.upgrades = {**cls.upgrades, since: function}
+            return function
+
+        return register
+
+    def describe(self) -> str:
+        """Gives the line that operators read: the label with its fields filled in, or the first of the docstring."""
+        if self.declared.label is not None:
+            return self.declared.label.format(**dict(self))
+        first_line = inspect.cleandoc(type(self).__dict__.get("__doc__") or "").partition("\n")[0]
+        return first_line.rstrip(".") or self.declared.kind

@@ -1,0 +1,52 @@
+"""Every error of ours, in one tree: what happened, to which thing, in which state, what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class OrchestratorError(Exception):
+    """The root of all errors that this project raises on purpose."""
+
+
+class BadCommandError(OrchestratorError):
+    """A command class or a catalog is wrong; found when the program starts."""
+
+
+class BadInputError(OrchestratorError):
+    """What the caller sent cannot be accepted: unknown kind, wrong parameters, an impossible plan."""
+
+
+class NotFoundError(OrchestratorError):
+    """There is no such command, task, token or worker."""
+
+
+class ConflictError(OrchestratorError):
+    """The thing exists, and its present state does not allow what was asked."""
+
+
+class NotAllowedError(OrchestratorError):
+    """The caller is known and lacks the permission."""
+
+
+class UnavailableError(OrchestratorError):
+    """A part that we need (database, broker, outside system) does not answer; try again later."""
+
+
+class UnreadableError(OrchestratorError):
+    """A stored command cannot be read by this code: its kind, version or parameters are unknown here."""
+
+
+class Refused(Exception):  # noqa: N818 - a verb says "refused"; it is an answer, not a fault of the program
+    """Raised by a verb: this may not be done; trying again would not help."""
+
+
+class TryAgain(Exception):  # noqa: N818 - as above: an answer
+    """Raised by a verb or an adapter: a passing condition outside; ask again, at no cost in attempts.
+
+    `after` is how long to wait before the next try.
+    """
+
+    def __init__(self, message: str, *, after: timedelta = timedelta(seconds=5)) -> None:
+        super().__init__(message)
+        self.after = after

@@ -1,0 +1,63 @@
+"""A part that a vendor runs and reports on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.core.asynctask import AsyncTask, WhenSilent
+from orchestrator.core.command import Command
+
+VENDOR_SYSTEM = "vendor"
+EXTERNAL_KIND = "external"
+
+
+class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
+    """A task that a vendor's program runs; it reports status and progress over REST."""
+
+    vendor: str
+    description: str
+    lease_s: float | None = None
+    timeout_s: float | None = None
+    when_silent: WhenSilent = WhenSilent.ATTENTION
+    data: dict[str, Any] = {}
+
+    def execute(self) -> AsyncTask[Any]:
+        return AsyncTask(
+            system=VENDOR_SYSTEM,
+            scope=self.vendor,
+            verb="external",
+            request=self.data,
+            description=self.description,
+            timeout=_seconds(self.timeout_s),
+            lease=_seconds(self.lease_s),
+            when_silent=self.when_silent,
+        )
+
+
+def external(
+    vendor: str,
+    description: str,
+    *,
+    lease: timedelta | None = None,
+    timeout: timedelta | None = None,
+    when_silent: WhenSilent = WhenSilent.ATTENTION,
+    data: dict[str, Any] | None = None,
+) -> ExternalTask:
+    """Puts a vendor's task into a plan.
+
+    It waits until the vendor reports its end. Silence past `lease` is shown as stale and then handled
+    as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read.
+    """
+    return ExternalTask(
+        vendor=vendor,
+        description=description,
+        lease_s=lease.total_seconds() if lease else None,
+        timeout_s=timeout.total_seconds() if timeout else None,
+        when_silent=when_silent,
+        data=data or {},
+    )
+
+
+def _seconds(value: float | None) -> timedelta | None:
+    return None if value is None else timedelta(seconds=value)
