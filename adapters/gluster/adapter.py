@@ -1,0 +1,260 @@
+"""Gluster as an outside system: what its commands ask for, and how its tasks are followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from adapters.gluster.bricks import Bricks
+from adapters.gluster.cli import GlusterCli, GlusterRefused
+from adapters.gluster.tasks import (
+    ListedTask,
+    RebalanceResult,
+    RemoveBricksResult,
+    TaskDetail,
+    TaskKind,
+)
+from adapters.gluster.verdicts import LEFT_BEHIND, NAME, judge, judge_absent, unless_frozen
+from adapters.gluster.xml import NotXmlError, Reply, read_detail, read_listed_tasks, read_task_id
+from orchestrator import AsyncTask, AsyncTaskRef, Refused, TaskReport, TaskStatus, TryAgain
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Gluster(Bricks):
+    """The adapter to one Gluster cluster, and what a command gets that asks for `Gluster`.
+
+    The methods that return an `AsyncTask` describe work and start nothing. All methods raise
+    `Refused` with Gluster's own words when it says no, and `TryAgain` when it does not answer.
+    """
+
+    def __init__(
+        self,
+        cli: GlusterCli,
+        *,
+        cluster: str = "gluster",
+        lease: timedelta = timedelta(minutes=5),
+        frozen_after: timedelta = timedelta(minutes=2),
+        details_per_poll: int = 8,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        super().__init__(cli)
+        self._cluster = cluster
+        self._lease = lease
+        self._frozen_after = frozen_after
+        self._details_per_poll = details_per_poll
+        self._now = now
+        self._detailed_at: dict[str, datetime] = {}  # task id → when its counters were read last
+        # Gluster forgets what it stopped, so the answer to the stop is the last word on the
+        # counters. Kept in memory only: after a crash, or in another process, such a task is
+        # absent, hence LOST.
+        self._stopped: dict[str, TaskDetail] = {}
+
+    @property
+    def name(self) -> str:
+        """The system's name: `gluster`."""
+        return NAME
+
+    def rebalance(
+        self, volume: str, *, fix_layout: bool = False, force: bool = False
+    ) -> AsyncTask[RebalanceResult]:
+        """Describes a rebalance: files move to the bricks where the volume's layout wants them.
+
+        `fix_layout` mends the layout only and moves nothing; `force` moves files also where the
+        target has less room than the source.
+        """
+        mode = ["fix-layout"] if fix_layout else ["force"] if force else []
+        return AsyncTask(
+            system=NAME,
+            scope=self._cluster,
+            verb=TaskKind.REBALANCE,
+            request={"volume": volume, "mode": mode, "before": self._task_ids(volume)},
+            description=f"Rebalance volume {volume}",
+            lease=self._lease,
+        )
+
+    def remove_bricks_start(
+        self, volume: str, bricks: Sequence[str]
+    ) -> AsyncTask[RemoveBricksResult]:
+        """Describes moving all files off the bricks (`host:/path`), which stay until the commit."""
+        return AsyncTask(
+            system=NAME,
+            scope=self._cluster,
+            verb=TaskKind.REMOVE_BRICKS,
+            request={"volume": volume, "bricks": [*bricks], "before": self._task_ids(volume)},
+            description=f"Move all files off {', '.join(bricks)} of volume {volume}",
+            lease=self._lease,
+        )
+
+    def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
+        """Starts the work; with `again` only if an earlier call did not do so.
+
+        Gluster has no request ids. But a volume has at most one task, and the stored request names
+        the task that the volume had *before* ours; any other one of our kind is ours.
+        """
+        if again and (found := self._find(task)):
+            return judge(self._cluster, found, None, task)
+        if again and task.verb == TaskKind.REMOVE_BRICKS and not self._bricks_left(task):
+            return self._already_gone(task)
+        task_id = read_task_id(self._ask_for(task, "start"))
+        return TaskReport(
+            system=NAME,
+            scope=self._cluster,
+            status=TaskStatus.RUNNING,
+            task_id=task.task_id,
+            external_id=task_id,
+            verb=task.verb,
+            message="started",
+            detail={"volume": _volume(task), "bricks": [*task.request.get("bricks", ())]},
+        )
+
+    def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
+        """Reports on the tasks with one listing of the whole cluster, plus counters.
+
+        A task that stands still is passed over, see `unless_frozen`.
+        """
+        self._check(scope)
+        listed = {one.task_id: one for one in self._list("all")}
+        present = [(ref, listed[ref.external_id]) for ref in tasks if ref.external_id in listed]
+        details = self._read_details(present)
+        for ref in tasks:
+            if ref.external_id not in listed:
+                yield judge_absent(ref, self._stopped.get(ref.task_id))
+        for ref, one in present:
+            detail = details.get(one.task_id)
+            report: TaskReport | None = judge(scope, one, detail, ref)
+            if report and detail:  # a standstill is only seen in counters that were read just now
+                report = unless_frozen(report, ref, now=self._now(), patience=self._frozen_after)
+            if report:
+                yield report
+
+    def discover(self, scope: str) -> Iterator[TaskReport]:
+        """Reports on every task that the cluster lists, with its counters."""
+        self._check(scope)
+        for one in self._list("all"):
+            yield judge(scope, one, self._read_detail(one))
+
+    def stop(self, task: AsyncTaskRef) -> None:
+        """Stops the task if it is still the volume's; files that have moved stay where they are.
+
+        A completed rebalance is left alone: stopping it would only make Gluster forget how it
+        ended. Removing bricks is stopped also when completed, because its bricks are leaving until
+        then.
+        """
+        found = self._find(task)
+        if found is None or (found.kind is TaskKind.REBALANCE and not found.code.is_running):
+            return
+        try:
+            reply = self._ask_for(task, "stop")
+        except GlusterRefused as error:
+            if "not started" in error.text:  # it ended between the look and the stop
+                return
+            raise
+        self._stopped[task.task_id] = read_detail(reply)
+
+    def clear(self, task: AsyncTaskRef) -> None:
+        """Takes the bricks of a failed removal back into use; other ended tasks need nothing."""
+        if task.detail.get(LEFT_BEHIND):
+            self.stop(task)
+        self._stopped.pop(task.task_id, None)
+        self._detailed_at.pop(task.external_id or "", None)
+
+    def _ask_for(self, task: AsyncTaskRef, action: str) -> Reply:
+        match TaskKind(task.verb):
+            case TaskKind.REBALANCE:
+                mode = task.request.get("mode", ()) if action == "start" else ()
+                # "fix-layout" stands before the word "start", "force" behind it
+                words = sorted([action, *mode], key=["fix-layout", action, "force"].index)
+                return self._cli.ask("volume", "rebalance", _volume(task), *words)
+            case TaskKind.REMOVE_BRICKS:
+                bricks = task.request["bricks"]
+                return self._cli.ask("volume", "remove-brick", _volume(task), *bricks, action)
+
+    def _find(self, task: AsyncTaskRef) -> ListedTask | None:
+        """Gives the volume's task if it is this one."""
+        for one in self._list(_volume(task)):
+            if task.external_id is not None:
+                is_ours = one.task_id == task.external_id
+            else:
+                is_ours = (
+                    one.task_id not in task.request["before"]
+                    and one.kind == task.verb
+                    and set(one.bricks) == set(task.request.get("bricks", ()))
+                )
+            if is_ours:
+                return one
+        return None
+
+    def _task_ids(self, volume: str) -> list[str]:
+        return [one.task_id for one in self._list(volume)]
+
+    def _list(self, volume: str) -> tuple[ListedTask, ...]:
+        return read_listed_tasks(self._cli.ask("volume", "status", volume, "tasks"))
+
+    def _read_details(
+        self, present: Collection[tuple[AsyncTaskRef, ListedTask]]
+    ) -> dict[str, TaskDetail]:
+        """Reads counters: of all tasks that have ended, and of some that run.
+
+        The list of tasks has no counters, and no call gives those of several volumes. A volume has
+        one task, so this is at most one call per volume with a task of ours; each takes up to 0.1 s
+        under glusterd's one lock. Hence running tasks take turns: a cluster with hundreds of them
+        shows its counters less often, and is not slowed down by being watched.
+        """
+        ended = [one for _, one in present if not one.code.is_running]
+        running = [one for _, one in present if one.code.is_running]
+        never = datetime.min.replace(tzinfo=UTC)
+        running.sort(key=lambda one: self._detailed_at.get(one.task_id, never))
+        details: dict[str, TaskDetail] = {}
+        for one in [*ended, *running[: self._details_per_poll]]:
+            self._detailed_at[one.task_id] = self._now()
+            try:
+                detail = self._read_detail(one)
+            except TryAgain:
+                break  # the listing stands; asking on would wait once more for each volume
+            if detail:
+                details[one.task_id] = detail
+        return details
+
+    def _read_detail(self, one: ListedTask) -> TaskDetail | None:
+        """Reads a task's counters; None when the volume has another task by now, or none."""
+        words = {
+            TaskKind.REBALANCE: ("rebalance", one.volume, "status"),
+            TaskKind.REMOVE_BRICKS: ("remove-brick", one.volume, *one.bricks, "status"),
+        }[one.kind]
+        try:
+            detail = read_detail(self._cli.ask("volume", *words))
+        except (GlusterRefused, NotXmlError):
+            return None
+        return detail if detail.task_id == one.task_id else None
+
+    def _bricks_left(self, task: AsyncTaskRef) -> bool:
+        present = self.volume_info(_volume(task)).bricks
+        return any(brick in present for brick in task.request["bricks"])
+
+    def _already_gone(self, task: AsyncTaskRef) -> TaskReport:
+        return TaskReport(
+            system=NAME,
+            scope=self._cluster,
+            status=TaskStatus.SUCCEEDED,
+            task_id=task.task_id,
+            verb=task.verb,
+            message="the bricks have left the volume already",
+            result=RemoveBricksResult().as_json(),
+        )
+
+    def _check(self, scope: str) -> None:
+        if scope != self._cluster:
+            raise TryAgain(
+                f"gluster cluster {scope!r} is not the one that is set up here, {self._cluster!r}; "
+                "check ORCHESTRATOR_GLUSTER_CLUSTER"
+            )
+
+
+def _volume(task: AsyncTaskRef) -> str:
+    volume = task.request.get("volume")
+    if not isinstance(volume, str):
+        raise Refused(f"gluster task {task.task_id} names no volume")
+    return volume

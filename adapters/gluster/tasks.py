@@ -1,0 +1,111 @@
+"""What Gluster says of its tasks, as values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class TaskKind(StrEnum):
+    """The two kinds of work that Gluster goes on with after the command line has returned."""
+
+    REBALANCE = "rebalance"
+    REMOVE_BRICKS = "remove_bricks"
+
+
+class TaskCode(IntEnum):
+    """Gluster's own status numbers."""
+
+    NOT_STARTED = 0
+    IN_PROGRESS = 1
+    STOPPED = 2
+    COMPLETED = 3
+    FAILED = 4
+    FIX_LAYOUT_IN_PROGRESS = 5
+    FIX_LAYOUT_STOPPED = 6
+    FIX_LAYOUT_COMPLETED = 7
+    FIX_LAYOUT_FAILED = 8
+    RESET_BY_REPLACE_BRICK = 9
+    RESET_BY_RESET_BRICK = 10
+
+    @property
+    def in_words(self) -> str:
+        """The code as an operator reads it."""
+        return self.name.lower().replace("_", " ")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a daemon is, or is said to be, at work."""
+        return self in _RUNNING
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the daemon went through all it had to; some files may have failed even so."""
+        return self in _COMPLETED
+
+
+_RUNNING = frozenset({TaskCode.NOT_STARTED, TaskCode.IN_PROGRESS, TaskCode.FIX_LAYOUT_IN_PROGRESS})
+_COMPLETED = frozenset({TaskCode.COMPLETED, TaskCode.FIX_LAYOUT_COMPLETED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """How much a task has done, summed over the nodes. Gluster tells no total, so no percentage."""
+
+    files: int = 0
+    size_bytes: int = 0
+    lookups: int = 0
+    failures: int = 0
+    skipped: int = 0
+    runtime_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Gives the counters as JSON, names as here."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.files} files ({self.size_bytes} bytes) moved, {self.failures} failed, "
+            f"{self.skipped} skipped in {self.runtime_s:.0f} s"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebalanceResult(Counters):
+    """What a rebalance did: the return value of its command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveBricksResult(Counters):
+    """What moving the files off leaving bricks did: the return value of its command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTask:
+    """A task as the list of tasks shows it: without counters."""
+
+    volume: str
+    task_id: str
+    kind: TaskKind
+    code: TaskCode
+    bricks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDetail:
+    """A task as its own status command shows it: with counters."""
+
+    task_id: str
+    code: TaskCode
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeInfo:
+    """A volume and its bricks (`host:/path`), in Gluster's order."""
+
+    name: str
+    is_started: bool
+    replica_count: int
+    bricks: tuple[str, ...]

@@ -1,0 +1,128 @@
+"""Judges a task: what Gluster's list and counters mean for the command that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.gluster.tasks import Counters, ListedTask, TaskCode, TaskDetail, TaskKind
+from orchestrator import AsyncTaskRef, TaskReport, TaskStatus
+
+NAME = "gluster"
+
+LEFT_BEHIND = "left_behind"
+"""In a report's detail: the task ended badly, and its volume waits for a commit or a stop."""
+
+_FROZEN = "frozen_since"
+
+
+def judge(
+    scope: str, listed: ListedTask, detail: TaskDetail | None, ref: AsyncTaskRef | None = None
+) -> TaskReport:
+    """Gives the report on a listed task.
+
+    Without counters nothing that has completed is called a success, because Gluster says
+    "completed" also when files failed; the task then counts as running until its counters can be
+    read.
+    """
+    counters = detail.counters if detail else None
+    code = detail.code if detail else listed.code  # read later, and together with the counters
+    status = _status(code, counters)
+    facts: dict[str, Any] = dict(ref.detail) if ref else {}
+    facts |= {"volume": listed.volume, "bricks": list(listed.bricks)}
+    if counters:
+        facts |= {"gluster_status": code.in_words, "counters": counters.as_json()}
+        facts.pop(_FROZEN, None)
+    if listed.kind is TaskKind.REMOVE_BRICKS and status in (TaskStatus.FAILED, TaskStatus.ABORTED):
+        facts[LEFT_BEHIND] = True
+    return TaskReport(
+        system=NAME,
+        scope=scope,
+        status=status,
+        task_id=ref.task_id if ref else None,
+        external_id=listed.task_id,
+        verb=str(listed.kind),
+        message=_message(code, counters, status),
+        result=counters.as_json() if counters and status.has_ended else None,
+        detail=facts,
+    )
+
+
+def judge_absent(ref: AsyncTaskRef, stopped: TaskDetail | None) -> TaskReport:
+    """Gives the report on a task that a successful listing no longer shows.
+
+    Gluster forgets what was stopped. `stopped` is the answer to our own stop, if we gave it.
+    """
+    counters = stopped.counters if stopped else None
+    if stopped is None:
+        message = "Gluster no longer lists this task: somebody stopped, committed or replaced it"
+    else:
+        message = f"stopped: {counters}"
+    return TaskReport(
+        system=NAME,
+        scope=ref.scope,
+        status=TaskStatus.LOST if stopped is None else TaskStatus.ABORTED,
+        task_id=ref.task_id,
+        external_id=ref.external_id,
+        verb=ref.verb,
+        message=message,
+        result=counters.as_json() if counters else ref.detail.get("counters"),
+        detail=ref.detail,
+    )
+
+
+def unless_frozen(
+    report: TaskReport, ref: AsyncTaskRef, *, now: datetime, patience: timedelta
+) -> TaskReport | None:
+    """Gives the report; of a standstill it speaks once, and then says nothing.
+
+    A rebalance daemon that was killed may be shown as "in progress" for ever. A living one counts
+    its seconds even while it copies one large file, so counters and seconds that both stand still
+    mean that nobody is at work. That is not an ending (glusterd may start a new daemon for the same
+    task when it restarts), so nothing is concluded here: no news is passed on as no news, the
+    task's lease runs out, and the command's `when_silent` decides.
+    """
+    if report.status is not TaskStatus.RUNNING or not _same_counters(report.detail, ref.detail):
+        return report
+    if _FROZEN in ref.detail:
+        return None
+    if now - ref.changed_at < patience:
+        return report
+    since = ref.changed_at.isoformat(timespec="seconds")
+    return TaskReport(
+        system=report.system,
+        scope=report.scope,
+        status=report.status,
+        task_id=report.task_id,
+        external_id=report.external_id,
+        verb=report.verb,
+        message=f"no movement since {since}; its daemon may be dead",
+        detail={**report.detail, _FROZEN: since},
+    )
+
+
+def _same_counters(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    return "counters" in new and new["counters"] == old.get("counters")
+
+
+def _status(code: TaskCode, counters: Counters | None) -> TaskStatus:
+    match code:
+        case TaskCode.COMPLETED | TaskCode.FIX_LAYOUT_COMPLETED:
+            if counters is None:
+                return TaskStatus.RUNNING
+            return TaskStatus.FAILED if counters.failures else TaskStatus.SUCCEEDED
+        case TaskCode.STOPPED | TaskCode.FIX_LAYOUT_STOPPED:
+            return TaskStatus.ABORTED
+        case _ if code.is_running:
+            return TaskStatus.RUNNING
+        case _:
+            return TaskStatus.FAILED
+
+
+def _message(code: TaskCode, counters: Counters | None, status: TaskStatus) -> str:
+    if counters is None:
+        return code.in_words
+    if code.is_completed and status is TaskStatus.FAILED:
+        return f"completed, but not all files could be moved: {counters}"
+    return f"{code.in_words}: {counters}"

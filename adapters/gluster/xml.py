@@ -1,0 +1,115 @@
+"""Reads what `gluster ... --xml` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from defusedxml import ElementTree
+
+from adapters.gluster.tasks import (
+    Counters,
+    ListedTask,
+    TaskCode,
+    TaskDetail,
+    TaskKind,
+    VolumeInfo,
+)
+from orchestrator import TryAgain
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_KINDS = {"Rebalance": TaskKind.REBALANCE, "Remove brick": TaskKind.REMOVE_BRICKS}
+
+
+class NotXmlError(TryAgain):
+    """The output is no answer: plain text, nothing, XML of another shape. It proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer: `returned` is 0 for yes; `text` is Gluster's reason for a no."""
+
+    returned: int
+    errno: int
+    text: str
+    root: Element
+
+
+def read_reply(stdout: str) -> Reply:
+    """Reads an answer. Raises `NotXmlError` with what was printed instead."""
+    try:
+        root = ElementTree.fromstring(stdout.strip())
+    except (ElementTree.ParseError, ValueError) as error:
+        raise NotXmlError(stdout.strip() or "nothing") from error
+    if root.tag != "cliOutput" or root.find("opRet") is None:
+        raise NotXmlError(f"XML without an answer in it, <{root.tag}>")
+    text = root.findtext("opErrstr") or root.findtext("output") or ""
+    return Reply(
+        returned=_number(root, "opRet"), errno=_number(root, "opErrno"), text=text, root=root
+    )
+
+
+def read_listed_tasks(reply: Reply) -> tuple[ListedTask, ...]:
+    """Reads `volume status all tasks`. Tasks of a type that is not known here are left out."""
+    return tuple(
+        ListedTask(
+            volume=volume.findtext("volName", ""),
+            task_id=task.findtext("id", ""),
+            kind=_KINDS[task.findtext("type", "")],
+            code=_code(task),
+            bricks=tuple(brick.text or "" for brick in task.findall("params/brick")),
+        )
+        for volume in reply.root.findall("volStatus/volumes/volume")
+        for task in volume.findall("tasks/task")
+        if task.findtext("type") in _KINDS
+    )
+
+
+def read_task_id(reply: Reply) -> str:
+    """Reads the id that a start was given. Raises `NotXmlError` when there is none."""
+    found = reply.root.findtext("*/task-id")
+    if not found:
+        raise NotXmlError("an answer without a task-id")
+    return found
+
+
+def read_detail(reply: Reply) -> TaskDetail:
+    """Reads the answer of a status or stop. Raises `NotXmlError` when it has no counters."""
+    whole = reply.root.find("*/aggregate")
+    if whole is None:
+        raise NotXmlError("an answer without counters")
+    counters = Counters(
+        files=_number(whole, "files"),
+        size_bytes=_number(whole, "size"),
+        lookups=_number(whole, "lookups"),
+        failures=_number(whole, "failures"),
+        skipped=_number(whole, "skipped"),
+        runtime_s=float(whole.findtext("runtime") or 0),
+    )
+    return TaskDetail(task_id=read_task_id(reply), code=_code(whole), counters=counters)
+
+
+def read_volumes(reply: Reply) -> tuple[VolumeInfo, ...]:
+    """Reads `volume info`."""
+    return tuple(
+        VolumeInfo(
+            name=volume.findtext("name", ""),
+            is_started=volume.findtext("statusStr") == "Started",
+            replica_count=_number(volume, "replicaCount"),
+            bricks=tuple(brick.findtext("name", "") for brick in volume.findall("bricks/brick")),
+        )
+        for volume in reply.root.findall("volInfo/volumes/volume")
+    )
+
+
+def _code(element: Element) -> TaskCode:
+    try:
+        return TaskCode(_number(element, "status"))
+    except ValueError:
+        raise NotXmlError(f"a status that is not known, {element.findtext('status')!r}") from None
+
+
+def _number(element: Element, name: str) -> int:
+    return int(element.findtext(name) or 0)
