@@ -1,0 +1,74 @@
+"""The simulated `gluster` program: its arguments in, its answers and exit codes out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from adapters.gluster.simulator import migration, volumes
+from adapters.gluster.simulator.answers import CONNECTION_FAILED, Answer, misunderstand, refuse
+from adapters.gluster.simulator.state import Cluster
+
+STATE = "GLUSTER_SIMULATOR_STATE"
+_USAGE = "gluster [options] <help> <peer> <pool> <volume>"
+_REMOVALS = ("start", "status", "stop", "commit", "force")
+
+
+def main(arguments: list[str]) -> Answer:
+    """Gives the answer to one request."""
+    # Options (--mode, --xml, --timeout, --glusterd-sock, ...) may stand anywhere and change nothing
+    # here: every caller wants XML, nobody is asked for anything, and there is one cluster.
+    words = [word for word in arguments if not word.startswith("--")]
+    if not os.environ.get(STATE):
+        return Answer(stderr=f"set {STATE} to the directory of the simulated cluster\n", code=2)
+    cluster = Cluster(Path(os.environ[STATE]))
+    if cluster.faults.has("glusterd_down"):
+        cluster.was_down(True)
+        return CONNECTION_FAILED
+    try:
+        with cluster.locked():
+            if cluster.was_down(False):
+                migration.revive(cluster)
+            if cluster.faults.has("busy"):
+                return refuse("Another transaction is in progress. Please try again later.")
+            return _answer(cluster, words)
+    except Answer as answer:
+        return answer
+
+
+def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0911, PLR0912 - one case a request
+    match words:
+        case ["volume", "create", name, *rest]:
+            return volumes.create(cluster, name, rest)
+        case ["volume", "start", name] | ["volume", "start", name, "force"]:
+            return volumes.start(cluster, name)
+        case ["volume", "stop", name] | ["volume", "stop", name, "force"]:
+            return volumes.stop(cluster, name)
+        case ["volume", "info"] | ["volume", "info", "all"]:
+            return volumes.info(cluster, None)
+        case ["volume", "info", name]:
+            return volumes.info(cluster, name)
+        case ["volume", "list"]:
+            return volumes.list_names(cluster)
+        case ["volume", "status", name, "tasks"]:
+            return migration.list_tasks(cluster, name)
+        case ["volume", "rebalance", name, *rest] if " ".join(rest) in migration.REBALANCE_ACTIONS:
+            return migration.rebalance(cluster, name, rest)
+        case ["volume", "remove-brick", name, *bricks, action] if bricks and action in _REMOVALS:
+            return migration.remove_brick(cluster, name, bricks, action)
+        case ["volume", "add-brick", name, *rest] if rest:
+            return volumes.add_brick(cluster, name, rest)
+        case ["volume", "replace-brick", name, *rest]:
+            return volumes.replace_brick(cluster, name, rest)
+        case ["volume", "heal", name, *rest]:
+            return volumes.heal(cluster, name, rest)
+        case _:
+            return misunderstand(_USAGE)
+
+
+if __name__ == "__main__":
+    answer = main(sys.argv[1:])
+    sys.stdout.write(answer.stdout)
+    sys.stderr.write(answer.stderr)
+    sys.exit(answer.code)

@@ -1,0 +1,51 @@
+"""The faults that a test or an operator switches on: `faults.json` beside the cluster's state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_FILE = "faults.json"
+
+
+class Faults:
+    """What is to go wrong. Read at each request, and by the daemons before each file.
+
+    `glusterd_down`    every request fails to connect
+    `busy`             every request is told that another transaction is in progress
+    `fail_start`       a text: starts of tasks are refused with it
+    `lose_reply`       starts are carried out, and their reply is "Request timed out"
+    `freeze`           daemons stand still, counters and all, until it is switched off
+    `fail_files`       name patterns: moving such a file fails
+    `full_bricks`      bricks (`host:/path`) that take no file
+    `killed_daemon`    how the task of a daemon that was killed looks: "frozen" (default) or
+    "failed"
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / _FILE
+        try:
+            self._set: dict[str, Any] = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            self._set = {}
+
+    def switch(self, **faults: Any) -> None:
+        """Switches faults on, and off again with a false value; leaves the others alone."""
+        self._set = {name: how for name, how in {**self._set, **faults}.items() if how}
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(self._set))
+        new.replace(self._path)
+
+    def has(self, name: str) -> bool:
+        """Whether the fault is on."""
+        return bool(self._set.get(name))
+
+    def text(self, name: str) -> str:
+        """Gives the text that a fault was switched on with, or an empty one."""
+        found = self._set.get(name)
+        return found if isinstance(found, str) else ""
+
+    def names(self, name: str) -> list[str]:
+        """Gives the names or patterns that a fault was switched on with."""
+        return [str(one) for one in self._set.get(name) or ()]
