@@ -1,0 +1,133 @@
+"""DBOS: workflows and steps checkpointed in PostgreSQL, or in SQLite within one process."""
+# mypy: disable-error-code="import-not-found, untyped-decorator"
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from dbos import DBOS, DBOSClient, DBOSConfig
+
+from benchmarks.ledger import step as effect
+from benchmarks.order import Order, Shape
+from benchmarks.play import main
+from benchmarks.processes import count_ready, report_ready, until
+
+QUEUE = "commands"
+CHILDREN = "children"
+POLL_S = 0.01
+VERSION = "bench"
+
+order = Order.from_environment()
+
+
+@DBOS.step()
+def step(command: int, part: int) -> None:
+    effect(command, part)
+
+
+@DBOS.workflow()
+def run_chain(command: int, parts: int) -> None:
+    for part in range(parts):
+        step(command, part)
+
+
+@DBOS.workflow()
+def run_child(command: int, part: int) -> None:
+    step(command, part)
+
+
+@DBOS.workflow()
+def run_fan(command: int, parts: int) -> None:
+    handles = [DBOS.enqueue_workflow(CHILDREN, run_child, command, part) for part in range(parts)]
+    for handle in handles:
+        handle.get_result(polling_interval_sec=POLL_S)
+
+
+def database_url() -> str:
+    if order.embedded:
+        return f"sqlite:///{order.room}/dbos.sqlite"
+    return order.postgres
+
+
+def launch(executor: str) -> None:
+    """Starts DBOS in this process; the same executor id after a crash makes it recover its own."""
+    config = DBOSConfig(
+        name="bench",
+        system_database_url=database_url(),
+        application_version=VERSION,
+        executor_id=executor,
+        log_level="WARNING",
+    )
+    DBOS(config=config)
+    DBOS.launch()
+    for queue in (QUEUE, CHILDREN):
+        DBOS.register_queue(queue, worker_concurrency=order.threads, polling_interval_sec=POLL_S)
+
+
+def work() -> None:
+    """Is the main of a worker process."""
+    launch(f"worker-{os.environ['BENCH_WORKER']}")
+    report_ready(order.room)
+    signal.pause()
+
+
+class Dbos:
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._client: Any = None
+
+    def prepare(self) -> None:
+        if self._order.embedded:
+            launch("embedded")
+            return
+        # Its migrations run in the process that launches first; two at once wait for each other.
+        DBOS(config=DBOSConfig(name="bench", system_database_url=database_url()))
+        DBOS.launch()
+        DBOS.destroy()
+        self._client = DBOSClient(system_database_url=database_url())
+
+    def worker_commands(self) -> Sequence[Sequence[str]]:
+        if self._order.embedded:
+            return []
+        return [[sys.executable, "-m", "benchmarks.peers.dbos", "work"]] * self._order.workers
+
+    def await_workers(self) -> None:
+        expected = len(self.worker_commands())
+        until(
+            lambda: count_ready(self._order.room) >= expected,
+            deadline_s=60,
+            what="the start of the workers",
+        )
+
+    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
+        workflow = run_chain if shape == "chain" else run_fan
+        parts = self._order.parts
+        if self._client is None:
+            return [DBOS.enqueue_workflow(QUEUE, workflow, number, parts) for number in commands]
+        options = {"workflow_name": workflow.__qualname__, "queue_name": QUEUE}
+        options["app_version"] = VERSION
+        return [self._client.enqueue(options, number, parts) for number in commands]
+
+    def wait(self, handles: Sequence[Any], deadline_s: float) -> int:
+        end = time.monotonic() + deadline_s
+        for done, handle in enumerate(handles):
+            while handle.get_status().status in {"PENDING", "ENQUEUED"}:
+                if time.monotonic() > end:
+                    return done
+                time.sleep(POLL_S / 2)
+        return len(handles)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.destroy()
+        if self._order.embedded:
+            DBOS.destroy()
+
+
+if __name__ == "__main__":
+    work() if sys.argv[1:] == ["work"] else main(Dbos)
