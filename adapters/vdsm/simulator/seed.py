@@ -1,0 +1,85 @@
+"""Fills a data directory with a pool, its domains, VMs and their images, all real files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from adapters.vdsm.settings import DOMAIN, POOL
+from adapters.vdsm.simulator.disk import write_json
+from adapters.vdsm.simulator.storage import NO_PARENT, Storage
+
+SECOND_DOMAIN = UUID("22222222-0000-4000-8000-000000000002")
+_NAMES = UUID("33333333-0000-4000-8000-000000000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeded:
+    """What was made: ids of VMs by name, of each VM's images, of each image's volume."""
+
+    vms: Mapping[str, UUID]
+    images: Mapping[str, tuple[UUID, ...]]
+    volumes: Mapping[UUID, UUID]
+
+
+def seed(
+    directory: Path,
+    *,
+    vms: Mapping[str, Iterable[int]],
+    domain_id: UUID = DOMAIN,
+    domain_ids: Iterable[UUID] = (DOMAIN, SECOND_DOMAIN),
+    status: str = "Up",
+) -> Seeded:
+    """Makes VMs with one image for each size in bytes; ids follow from the names, so they are
+    known.
+
+    `vms` is `{"vm-001": (1048576, 4096)}`. What exists already is left as it is.
+    """
+    for one in domain_ids:
+        (directory / "domains" / str(one) / "images").mkdir(parents=True, exist_ok=True)
+    (directory / "vms").mkdir(parents=True, exist_ok=True)
+    write_json(directory / "pool.json", {"pool_id": str(POOL)})
+    storage = Storage(directory)
+    vm_ids: dict[str, UUID] = {}
+    images: dict[str, tuple[UUID, ...]] = {}
+    volumes: dict[UUID, UUID] = {}
+    for name, sizes in vms.items():
+        vm_ids[name] = uuid5(_NAMES, name)
+        made = [
+            (uuid5(_NAMES, f"{name}/{number}"), size) for number, size in enumerate(sizes, start=1)
+        ]
+        images[name] = tuple(image for image, _ in made)
+        volumes |= {image: _image(storage, domain_id, image, size) for image, size in made}
+        drives = [_drive(domain_id, image, volumes[image]) for image in images[name]]
+        vm = {"vmId": str(vm_ids[name]), "vmName": name, "status": status, "drives": drives}
+        path = directory / "vms" / f"{vm_ids[name]}.json"
+        if not path.exists():
+            write_json(path, vm)
+    return Seeded(vms=vm_ids, images=images, volumes=volumes)
+
+
+def _image(storage: Storage, domain_id: UUID, image_id: UUID, size: int) -> UUID:
+    volume_id = uuid5(image_id, "volume")
+    place = str(domain_id), str(image_id), str(volume_id)
+    if not storage.path(*place).exists():
+        path = storage.add_volume(*place, size=size, parent=NO_PARENT, legal=True)
+        path.write_bytes(_content(str(image_id), size))
+    return volume_id
+
+
+def _drive(domain_id: UUID, image_id: UUID, volume_id: UUID) -> dict[str, str]:
+    return {
+        "poolID": str(POOL),
+        "domainID": str(domain_id),
+        "imageID": str(image_id),
+        "volumeID": str(volume_id),
+    }
+
+
+def _content(name: str, size: int) -> bytes:
+    """Gives bytes that differ from image to image, so that a copy can be told from another's."""
+    block = hashlib.sha256(name.encode()).digest() * 128
+    return (block * (size // len(block) + 1))[:size]

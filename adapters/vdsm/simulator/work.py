@@ -1,0 +1,56 @@
+"""A piece of work: what a task or a job does on the files, and how it is undone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from adapters.vdsm.simulator.disk import Pace
+from adapters.vdsm.simulator.faults import Effect, Faults
+from adapters.vdsm.simulator.refusal import AbortedError, RefusalError
+
+
+def _nothing() -> None:
+    """Undoes nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """`run` does it, `undo` takes back what a failure left, `lock` is held until it has ended."""
+
+    run: Callable[[Effort], None]
+    undo: Callable[[], None] = _nothing
+    undo_record: dict[str, str] = field(default_factory=dict)
+    """What a restarted server needs to undo it: `{"name": ..., parameters}`."""
+    lock: str | None = None
+
+
+class Effort:
+    """One run of a work: its pace, how far it is, and the fault that awaits it."""
+
+    def __init__(
+        self, faults: Faults, verb: str, params: object, *, bytes_per_s: float | None
+    ) -> None:
+        self.aborted = threading.Event()
+        self.progress: float | None = None
+        self._faults = faults
+        self._verb = verb
+        self._params = params
+        self._bytes_per_s = bytes_per_s
+        self._fault = faults.strike(verb, params, Effect.FAIL_WORK)
+
+    def begin(self) -> Pace:
+        """Begins the work, later if a fault says so, and gives its pace."""
+        slow = self._faults.strike(self._verb, self._params, Effect.SLOW_WORK)
+        if slow is not None and self.aborted.wait(slow.seconds):
+            raise AbortedError
+        self.advance(0, 1)
+        return Pace(self._bytes_per_s, self.aborted)
+
+    def advance(self, done: int, total: int) -> None:
+        """Notes how far the work is; this is where an injected failure strikes."""
+        share = done / total if total else 1.0
+        self.progress = round(100.0 * share, 1)
+        if self._fault is not None and share >= min(self._fault.at, 1.0):
+            raise RefusalError(self._fault.code or 200, self._fault.message)
