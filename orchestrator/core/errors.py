@@ -33,6 +33,10 @@ class UnavailableError(OrchestratorError):
     """A part that we need (database, broker, outside system) does not answer; try again later."""
 
 
+class ContendedError(OrchestratorError):
+    """Another transaction was in the way (deadlock, serialisation, busy); the same again will do."""
+
+
 class UnreadableError(OrchestratorError):
     """A stored command cannot be read by this code: its kind, version or parameters are unknown here."""
 

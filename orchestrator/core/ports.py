@@ -1,11 +1,24 @@
-"""What the core asks of the rings around it."""
+"""What the core asks of the rings around it: stores, senders, clocks, adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
+from orchestrator.core.entity import (
+    CommandEntity,
+    NewCommand,
+    Payload,
+    TaskEntity,
+    Transition,
+)
+from orchestrator.core.locks import Lock
+from orchestrator.core.query import CommandQuery, Page
+from orchestrator.core.status import Status
 
 
 @runtime_checkable
@@ -39,3 +52,158 @@ class Adapter(Protocol):
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Lets the system forget an ended task. Unknown counts as cleared; `TryAgain` means not yet."""
+
+
+class Clock(Protocol):
+    """The time that all processes of one installation agree on: the store's."""
+
+    def now(self) -> datetime:
+        """Gives the present time, aware and in UTC."""
+
+
+class Sender(Protocol):
+    """Sends nudges. It may lose them: what is due is launched again."""
+
+    def launch(self, commands: Sequence[CommandEntity]) -> None:
+        """Says to the workers: look at these commands. Never raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockRow:
+    """A lock that a command holds or waits for."""
+
+    lock: Lock
+    command_id: str
+    root_id: str
+    held: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """Why a command waits: who holds, or asked earlier for, the lock that it wants."""
+
+    lock: Lock
+    command_id: str
+    kind: str
+    deadlock: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    """A process that runs verbs, or schedules; `alive_until` is its lease."""
+
+    worker_id: str
+    name: str
+    role: str
+    host: str
+    pid: int
+    started_at: datetime
+    alive_until: datetime
+    kinds: tuple[str, ...] = ()
+
+
+class Transaction(Protocol):
+    """One transaction of a store. Everything read for a change is locked against others until its end."""
+
+    def lock(self, ids: Collection[str]) -> list[CommandEntity]:
+        """Gives these commands; unknown ids are left out."""
+
+    def parts(
+        self, parent_id: str, statuses: Collection[Status] | None = None
+    ) -> list[CommandEntity]:
+        """Gives the direct parts of a command in the order of the plan."""
+
+    def edge_part(self, parent_id: str, *, last: bool) -> CommandEntity | None:
+        """Gives the first or the last planned part of a sequence."""
+
+    def previous(self, command_id: str) -> CommandEntity | None:
+        """Gives the part that stands before this one in its sequence."""
+
+    def payloads(self, ids: Collection[str]) -> dict[str, Payload]:
+        """Gives the JSON of these commands."""
+
+    def values(self, ids: Collection[str]) -> dict[str, Any]:
+        """Gives the return values of those of these commands that have succeeded."""
+
+    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
+        """Gives the return values of the parts of these kinds that have succeeded, in order."""
+
+    def insert(self, commands: Sequence[NewCommand]) -> None:
+        """Stores new commands with their places."""
+
+    def set_payload(self, command_id: str, payload: Payload) -> None:
+        """Stores the inputs found for a plan made at run time."""
+
+    def save(self, commands: Sequence[CommandEntity]) -> None:
+        """Stores commands; each must stand at the revision before. Raises ConflictError otherwise."""
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Stores return values."""
+
+    def log(self, transitions: Sequence[Transition]) -> None:
+        """Appends to the event log."""
+
+    def drop_parts(self, parent_id: str) -> None:
+        """Forgets the parts of a plan that is to be made anew, and all below them."""
+
+    def acquire(self, command: CommandEntity, now: datetime) -> Blocker | None:
+        """Takes all locks that the command declares, or none and queues for them: then says for whom."""
+
+    def release(self, command_ids: Collection[str]) -> list[str]:
+        """Frees what these commands hold or wait for; gives the waiting commands that now hold all."""
+
+    def insert_task(self, task: TaskEntity) -> None:
+        """Stores an async task."""
+
+    def open_task(self, command_id: str) -> TaskEntity | None:
+        """Gives the async task that the command is at, if any."""
+
+    def find_task(self, report: TaskReport) -> TaskEntity | None:
+        """Gives the task that a report is about."""
+
+    def save_tasks(self, tasks: Sequence[TaskEntity]) -> None:
+        """Stores tasks."""
+
+    def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
+        """Notes an idempotency key; gives (digest, command id) when it was noted before."""
+
+    def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
+        """Notes what an operator did."""
+
+
+class Store(Protocol):
+    """Where commands live. Reading outside a transaction sees what was committed."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """Opens a transaction; it is committed when the block ends, rolled back when it raises."""
+
+    def now(self) -> datetime:
+        """Gives the store's own time."""
+
+    # what people and programs read
+    def get(self, command_id: str) -> CommandEntity | None: ...
+    def payload(self, command_id: str) -> Payload | None: ...
+    def value(self, command_id: str) -> Any: ...
+    def tree(self, command_id: str) -> list[CommandEntity]: ...
+    def subtree_ids(self, command_id: str, statuses: Collection[Status]) -> list[str]: ...
+    def get_commands(self, query: CommandQuery) -> Page[CommandEntity]: ...
+    def get_modified_commands(self, after: int, limit: int) -> Page[Transition]: ...
+    def history(self, command_id: str) -> list[Transition]: ...
+    def find_ids(self, prefix: str, limit: int) -> list[str]: ...
+    def locks(self, command_id: str | None = None) -> list[LockRow]: ...
+    def tasks(self, command_ids: Collection[str]) -> list[TaskEntity]: ...
+
+    # what the scheduler reads
+    def due(self, now: datetime, limit: int) -> list[CommandEntity]: ...
+    def overdue_roots(self, now: datetime, limit: int) -> list[str]: ...
+    def scopes(self) -> list[tuple[str, str]]: ...
+    def open_tasks(self, system: str, scope: str) -> list[TaskEntity]: ...
+    def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]: ...
+    def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]: ...
+
+    # workers and the lease of the one that leads
+    def heartbeat(self, worker: WorkerRow) -> datetime: ...
+    def farewell(self, worker_id: str) -> None: ...
+    def workers(self) -> list[WorkerRow]: ...
+    def lead(self, name: str, holder: str, seconds: float) -> bool: ...

@@ -1,0 +1,47 @@
+"""Command ids: UUIDs that tell which tree they belong to.
+
+A root's id is random. A part's id starts with the first half of its root's, so that the rows of one tree
+lie beside each other in every index, and ends with a number of its own; a unique prefix of the root's id is
+enough for people, and `7f3e2a.4` names the fourth part of `7f3e2a`.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+_LOW_BITS = 62
+_VARIANT = 0b10 << _LOW_BITS
+_LATE = 1 << (_LOW_BITS - 1)
+
+
+def root_id(random_bits: int) -> str:
+    """Makes a root's id of 128 random bits."""
+    return str(UUID(int=random_bits, version=4))
+
+
+def part_id(root: str, number: int) -> str:
+    """Gives the id of a part that was stored together with its root; `number` counts from 1."""
+    return _with_low_bits(root, number)
+
+
+def late_part_id(root: str, random_bits: int) -> str:
+    """Makes the id of a part that was added later, of 61 random bits."""
+    return _with_low_bits(root, _LATE | (random_bits & (_LATE - 1)))
+
+
+def short(command_id: str) -> str:
+    """Gives what people read and type: `7f3e2a1c` for a root, `7f3e2a1c.4` for its fourth part."""
+    low = UUID(command_id).int & ((1 << _LOW_BITS) - 1)
+    if is_root(command_id):
+        return command_id[:8]
+    return f"{command_id[:8]}.{low:x}" if low & _LATE else f"{command_id[:8]}.{low}"
+
+
+def is_root(command_id: str) -> bool:
+    """Tells a root's id from a part's: parts carry version 8 in their last but one group's neighbour."""
+    return command_id[14] == "4"
+
+
+def _with_low_bits(root: str, low: int) -> str:
+    high = UUID(root).int >> 64 & ~0xF000 | 0x8000  # the version nibble of a part is 8
+    return str(UUID(int=high << 64 | _VARIANT | low))

@@ -1,0 +1,162 @@
+"""The moves that an operator causes: stop, skip, restart, resolve; and what they mean for the parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from orchestrator.core import event as ev
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.moves import (
+    attention,
+    begin,
+    final,
+    judge,
+    ready,
+    settle,
+    undone,
+    with_effects,
+)
+from orchestrator.core.reaction import Effect, Letter, Policy, Reaction, StoreValue, To
+from orchestrator.core.status import Outcome, Phase, Status, Verbs
+
+
+def cancel(c: CommandEntity, _: ev.Cancel, now: datetime, __: Policy) -> Reaction:
+    """Its turn will not come, nor that of its parts."""
+    skipped = replace(c, status=Status.SKIPPED, end_time=now)
+    return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
+
+
+def stop_unbegun(c: CommandEntity, event: ev.Stop, now: datetime, _: Policy) -> Reaction:
+    """Nothing of it has begun, so nothing is to be ended; its parent hears of it when its turn comes."""
+    stopped = replace(c, status=Status.STOPPED, message=event.reason, end_time=now)
+    return Reaction(stopped, _to_parts_of(c, To.PENDING_PARTS, event))
+
+
+def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -> Reaction:
+    """It is due or sleeps; no worker has it."""
+    if c.phase not in (Phase.EXECUTE, Phase.START):
+        return Reaction(c)  # what is being ended or undone is not stopped halfway
+    marked = replace(c, stopping=event.outcome, message=event.reason)
+    if c.phase is Phase.START:
+        return Reaction(marked)  # it may have started outside: only the start, asked again, can tell
+    if c.start_time is None:
+        over = final(marked, event.outcome, now)
+        letters = (*_to_parts_of(c, To.PENDING_PARTS, ev.Cancel()), *over.letters)
+        return replace(over, letters=letters)
+    return judge(marked, now, policy)
+
+
+def stop_running(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
+    """A worker is in its verb: what the verb has to say is awaited."""
+    if c.phase not in (Phase.EXECUTE, Phase.START):
+        return Reaction(c)
+    return Reaction(replace(c, stopping=event.outcome, message=event.reason))
+
+
+def stop_waiting(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
+    """Stops what it waits for; it ends when that has ended."""
+    if c.phase is not Phase.EXECUTE:
+        return Reaction(c)
+    marked = replace(c, stopping=event.outcome, message=event.reason)
+    return Reaction(marked, _to_parts_of(c, To.LIVE_PARTS, event), (Effect.STOP_TASK,))
+
+
+def stop_lost(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -> Reaction:
+    """Nobody knows how it fares outside, and nobody wants it any more: it counts as stopped."""
+    if c.phase is not Phase.EXECUTE:
+        return Reaction(c)
+    marked = replace(c, stopping=event.outcome, message=event.reason, pending=c.pending - 1)
+    verdict = settle(marked, event.outcome, now, policy)
+    letters = (*_to_parts_of(c, To.LIVE_PARTS, event), *verdict.letters)
+    return with_effects(replace(verdict, letters=letters), (Effect.DROP_TASK,))
+
+
+def skip_unbegun(c: CommandEntity, event: ev.Skip, now: datetime, _: Policy) -> Reaction:
+    """When its turn comes, the turn goes on to the next."""
+    skipped = replace(c, status=Status.SKIPPED, message=event.reason, end_time=now)
+    return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
+
+
+def skip_due(c: CommandEntity, event: ev.Skip, now: datetime, policy: Policy) -> Reaction:
+    """The sequence goes on without it; an end or undo that was due is left out."""
+    c = replace(c, message=event.reason)
+    match c.phase:
+        case Phase.COMPENSATE | Phase.START_COMPENSATE:
+            return with_effects(undone(replace(c, pending=0), now), (Effect.DROP_TASK,))
+        case Phase.END:
+            return final(c, c.outcome or Outcome.SUCCEEDED, now)
+        case _:
+            over = final(replace(c, pending=0), Outcome.SUCCEEDED, now)
+            parts = _to_parts_of(c, To.PENDING_PARTS, ev.Cancel())
+            skipped = replace(over.command, status=Status.SKIPPED, progress=c.progress)
+            return Reaction(skipped, (*parts, *over.letters), (Effect.DROP_TASK, *over.effects))
+
+
+def restart_stuck(c: CommandEntity, event: ev.Restart, now: datetime, policy: Policy) -> Reaction:
+    """Calls again the verb that got stuck; a lost task is given up and begun anew."""
+    fresh = replace(c, message=event.reason, tries=0, deaths=0)
+    if c.phase is Phase.EXECUTE:
+        again = ready(replace(fresh, pending=c.pending - 1), now, policy)
+        return Reaction(again, effects=(Effect.DROP_TASK,))
+    return Reaction(ready(fresh, now, policy))
+
+
+def restart_ended(c: CommandEntity, event: ev.Restart, now: datetime, policy: Policy) -> Reaction:
+    """Begins a root anew: what was done and not undone stays done."""
+    fresh = begin(replace(_fresh(c), message=event.reason), ev.Begin(), now, policy)
+    dropped = (Effect.DROP_PARTS,) if c.verbs & Verbs.PLAN else ()
+    return with_effects(replace(fresh, command=replace(fresh.command, message=event.reason)), dropped)
+
+
+def reset(c: CommandEntity, _: ev.Reset, __: datetime, ___: Policy) -> Reaction:
+    """Stands as on the first day, with its parts."""
+    effects = (Effect.DROP_PARTS,) if c.verbs & Verbs.PLAN else ()
+    return Reaction(_fresh(c), _to_parts_of(c, To.PARTS, ev.Reset()), effects)
+
+
+def resolve(c: CommandEntity, event: ev.Resolve, now: datetime, policy: Policy) -> Reaction:
+    """Takes the operator's word for how it came out."""
+    c = replace(c, message=event.reason)
+    value = () if event.value is None else (StoreValue(event.value),)
+    match c.phase:
+        case Phase.EXECUTE:
+            verdict = settle(replace(c, pending=c.pending - 1), event.outcome, now, policy)
+            return with_effects(verdict, (Effect.DROP_TASK, *value))
+        case Phase.END:
+            return with_effects(final(c, event.outcome, now), value)
+        case _ if event.outcome is Outcome.SUCCEEDED:
+            return with_effects(undone(replace(c, pending=0), now), (Effect.DROP_TASK,))
+        case _:
+            return Reaction(attention(c))
+
+
+def ignore(c: CommandEntity, _: ev.Event, __: datetime, ___: Policy) -> Reaction:
+    """It does not concern a command in this status."""
+    return Reaction(c)
+
+
+def _fresh(c: CommandEntity) -> CommandEntity:
+    dynamic = bool(c.verbs & Verbs.PLAN)
+    return replace(
+        c,
+        status=Status.PENDING,
+        phase=Phase.EXECUTE,
+        mode=None if dynamic else c.mode,
+        parts=0 if dynamic else c.parts,
+        pending=0,
+        outcome=None,
+        stopping=None,
+        tries=0,
+        deaths=0,
+        nudges=0,
+        progress=None,
+        message=None,
+        wake_at=None,
+        start_time=None,
+        end_time=None,
+    )
+
+
+def _to_parts_of(c: CommandEntity, to: To, event: ev.Event) -> tuple[Letter, ...]:
+    return (Letter(to, event),) if c.parts else ()

@@ -1,0 +1,388 @@
+"""The moves of the machine: one small function for each thing that can happen to a command.
+
+Each looks at one command and one event only; what concerns others goes into letters. So the cost of a step
+does not grow with the tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrator.core import event as ev
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.reaction import (
+    AnyEffect,
+    Effect,
+    Letter,
+    Policy,
+    Reaction,
+    StoreTask,
+    StoreValue,
+    To,
+)
+from orchestrator.core.status import Mode, Outcome, Phase, Status, Verbs
+
+FINAL_STATUS = {
+    Outcome.SUCCEEDED: Status.SUCCEEDED,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.STOPPED: Status.STOPPED,
+}
+STARTING_VERBS = Verbs.VALIDATE | Verbs.PLAN | Verbs.EXECUTE
+
+
+# --- its turn -----------------------------------------------------------------------------------
+
+
+def begin(c: CommandEntity, _: ev.Begin, now: datetime, policy: Policy) -> Reaction:
+    """Asks for the locks first, if it declares any."""
+    if c.locks:
+        return Reaction(replace(c, status=Status.BLOCKED), effects=(Effect.ACQUIRE_LOCKS,))
+    return start(c, ev.LocksGranted(), now, policy)
+
+
+def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -> Reaction:
+    """Makes it ready for a worker, or opens its parts at once when no verb of its own is due."""
+    if c.verbs & STARTING_VERBS:
+        return Reaction(ready(replace(c, message=None), now, policy))
+    return open_parts(replace(c, message=None), now)
+
+
+def open_parts(c: CommandEntity, now: datetime) -> Reaction:
+    """Begins the first part of a sequence, or all parts that go side by side."""
+    in_sequence = c.mode is Mode.SEQUENCE
+    waiting = replace(
+        c,
+        status=Status.WAITING,
+        worker_id=None,
+        wake_at=None,
+        pending=c.pending + (1 if in_sequence else c.parts),
+        start_time=c.start_time or now,
+    )
+    return Reaction(waiting, (Letter(To.FIRST_PART if in_sequence else To.PARTS, ev.Begin()),))
+
+
+def pass_turn(c: CommandEntity, _: ev.Begin, _now: datetime, _policy: Policy) -> Reaction:
+    """It needs nothing done (skipped, or done before a restart), so the turn goes to whoever follows."""
+    return Reaction(c, (turn_goes_on(c, Outcome.SUCCEEDED),))
+
+
+def refuse_turn(c: CommandEntity, _: ev.Begin, _now: datetime, _policy: Policy) -> Reaction:
+    """It was stopped before its turn came."""
+    return Reaction(c, (turn_goes_on(c, Outcome.STOPPED),))
+
+
+def ready(c: CommandEntity, now: datetime, policy: Policy) -> CommandEntity:
+    """Gives the command as ready; should its nudge get lost, it is launched again at `wake_at`."""
+    return replace(
+        c, status=Status.READY, worker_id=None, nudges=0, wake_at=now + policy.launch_grace
+    )
+
+
+# --- at work ------------------------------------------------------------------------------------
+
+
+def claim(c: CommandEntity, event: ev.Claim, now: datetime, _: Policy) -> Reaction:
+    """Gives it to a worker under a new attempt."""
+    return Reaction(
+        replace(
+            c,
+            status=Status.RUNNING,
+            worker_id=event.worker_id,
+            attempt=c.attempt + 1,
+            wake_at=None,
+            start_time=c.start_time or now,
+        )
+    )
+
+
+def done(c: CommandEntity, event: ev.Done, now: datetime, policy: Policy) -> Reaction:
+    """Takes what the verb returned to mean what it means in this phase."""
+    value = () if event.value is None else (StoreValue(event.value),)
+    match c.phase:
+        case Phase.END:
+            return with_effects(final(c, c.outcome or Outcome.SUCCEEDED, now), value)
+        case Phase.COMPENSATE:
+            return undone(c, now)
+        case _ if c.parts and c.mode and not c.pending:
+            if c.stopping:
+                return judge(c, now, policy)
+            return open_parts(c, now)  # `validate` of a command whose plan was stored with it
+        case _:
+            return with_effects(settle(c, Outcome.SUCCEEDED, now, policy), value)
+
+
+def expanded(c: CommandEntity, event: ev.Expanded, now: datetime, policy: Policy) -> Reaction:
+    """Opens the parts that its plan has just been found to have."""
+    grown = replace(c, mode=event.mode, parts=c.parts + event.parts)
+    if c.stopping:
+        stopped = judge(grown, now, policy)
+        return replace(stopped, letters=(*stopped.letters, Letter(To.PENDING_PARTS, ev.Cancel())))
+    return open_parts(grown, now)
+
+
+def suspended(c: CommandEntity, event: ev.Suspended, now: datetime, policy: Policy) -> Reaction:
+    """Stores the async task before it is started."""
+    if c.stopping and c.phase is Phase.EXECUTE:
+        return judge(c, now, policy)
+    phase = Phase.START if c.phase is Phase.EXECUTE else Phase.START_COMPENSATE
+    waiting_for_it = replace(c, phase=phase, pending=c.pending + 1, tries=0)
+    return Reaction(waiting_for_it, effects=(StoreTask(event.task),))
+
+
+def started(c: CommandEntity, _: ev.Started, _now: datetime, _policy: Policy) -> Reaction:
+    """Waits, at no cost, for the report of its end."""
+    phase = Phase.EXECUTE if c.phase is Phase.START else Phase.COMPENSATE
+    waiting = replace(c, status=Status.WAITING, phase=phase, worker_id=None, tries=0)
+    stop: tuple[AnyEffect, ...] = (Effect.STOP_TASK,) if c.stopping else ()
+    return Reaction(waiting, effects=(*stop, Effect.CHECK_TASK))
+
+
+def failed(c: CommandEntity, event: ev.Failed, now: datetime, policy: Policy) -> Reaction:
+    """Calls it again after a while, or takes the failure as final."""
+    c = replace(c, message=event.error, tries=c.tries + 1)
+    if event.retry_in is not None and not (c.stopping and c.phase is Phase.EXECUTE):
+        return Reaction(delayed(c, event.retry_in, now))
+    return give_up(c, now, policy, begun=event.begun)
+
+
+def give_up(
+    c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = True
+) -> Reaction:
+    """Its verb will not be called again."""
+    match c.phase:
+        case Phase.EXECUTE if not begun:
+            return final(c, c.stopping or Outcome.FAILED, now)
+        case Phase.EXECUTE:
+            return settle(c, Outcome.FAILED, now, policy)
+        case Phase.START:
+            back = replace(c, phase=Phase.EXECUTE, pending=c.pending - 1)
+            return with_effects(settle(back, Outcome.FAILED, now, policy), (Effect.DROP_TASK,))
+        case Phase.START_COMPENSATE:
+            back = replace(c, phase=Phase.COMPENSATE, pending=c.pending - 1)
+            return Reaction(attention(back), effects=(Effect.DROP_TASK,))
+        case _:
+            return Reaction(attention(c))
+
+
+def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, _: Policy) -> Reaction:
+    """A passing condition; nothing is concluded."""
+    return Reaction(delayed(replace(c, message=event.reason), event.again_in, now))
+
+
+def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) -> Reaction:
+    """Lets another worker have it; a command that outlives too many workers is given up."""
+    deaths = c.deaths + 1
+    c = replace(c, deaths=deaths, worker_id=None)
+    if deaths >= policy.deaths:
+        reason = f"given up: {deaths} workers died or fell silent while they ran its {c.phase}"
+        return give_up(replace(c, message=reason), now, policy)
+    if deaths > 1:
+        wait = policy.death_delay * 2 ** (deaths - 2) * (0.5 + policy.random)
+        return Reaction(delayed(replace(c, message="its worker died"), wait, now))
+    return Reaction(ready(c, now, policy))
+
+
+def woken(c: CommandEntity, _: ev.Woken, now: datetime, policy: Policy) -> Reaction:
+    """Launches it (again), each time with more patience."""
+    if c.status is Status.DELAYED:
+        return Reaction(ready(c, now, policy))
+    nudges = c.nudges + 1
+    wait = min(policy.launch_grace * 2 ** min(nudges, 16), policy.launch_most)
+    return Reaction(replace(c, nudges=nudges, wake_at=now + wait))
+
+
+def delayed(c: CommandEntity, wait: timedelta, now: datetime) -> CommandEntity:
+    """Gives the command as sleeping until a time."""
+    return replace(c, status=Status.DELAYED, worker_id=None, wake_at=now + wait)
+
+
+def attention(c: CommandEntity) -> CommandEntity:
+    """Gives the command as one that only a person can settle."""
+    return replace(c, status=Status.NEEDS_ATTENTION, worker_id=None, wake_at=None)
+
+
+# --- what it waits for --------------------------------------------------------------------------
+
+
+def part_ended(c: CommandEntity, event: ev.PartEnded, now: datetime, policy: Policy) -> Reaction:
+    """Counts the part; the last one opens the join."""
+    c = replace(c, pending=c.pending - 1)
+    letters: tuple[Letter, ...] = ()
+    if event.outcome is not Outcome.SUCCEEDED:
+        c = replace(c, outcome=worse(c.outcome, event.outcome), message=event.reason or c.message)
+        if c.mode is Mode.SEQUENCE and event.follows:
+            letters = (Letter(To.PENDING_PARTS, ev.Cancel()),)
+    if c.pending or c.status is not Status.WAITING:
+        return Reaction(c, letters)
+    verdict = judge(c, now, policy, cause=event.part_id if event.follows else None)
+    return replace(verdict, letters=(*letters, *verdict.letters))
+
+
+def part_added(c: CommandEntity, _: ev.PartAdded, _now: datetime, _policy: Policy) -> Reaction:
+    """Waits for one part more."""
+    return Reaction(replace(c, parts=c.parts + 1, pending=c.pending + 1))
+
+
+def task_ended(c: CommandEntity, event: ev.TaskEnded, now: datetime, policy: Policy) -> Reaction:
+    """Takes the news of the end outside."""
+    c = replace(c, pending=c.pending - 1, message=event.reason, progress=None)
+    if c.phase is Phase.COMPENSATE:
+        if event.outcome is Outcome.SUCCEEDED:
+            return undone(c, now)
+        return Reaction(attention(c))
+    value = () if event.value is None else (StoreValue(event.value),)
+    return with_effects(settle(c, event.outcome, now, policy), value)
+
+
+def task_silent(c: CommandEntity, event: ev.TaskSilent, _: datetime, __: Policy) -> Reaction:
+    """Never assumes success: an unknown outcome is shown until somebody knows."""
+    return Reaction(attention(replace(c, message=event.reason)))
+
+
+def progressed(c: CommandEntity, event: ev.Progressed, _: datetime, __: Policy) -> Reaction:
+    """Shows how far it is."""
+    status = Status.WAITING if c.status is Status.NEEDS_ATTENTION else c.status
+    progress = c.progress if event.progress is None else event.progress
+    return Reaction(replace(c, status=status, progress=progress, message=event.message))
+
+
+def settle(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
+    """Its own work is over; its parts may not be."""
+    if outcome is not Outcome.SUCCEEDED:
+        c = replace(c, outcome=worse(c.outcome, c.stopping or outcome))
+    if c.pending:
+        return Reaction(replace(c, status=Status.WAITING, worker_id=None))
+    own_success = outcome is Outcome.SUCCEEDED and not c.parts
+    return judge(c, now, policy, ignore_stop=own_success)
+
+
+def judge(
+    c: CommandEntity,
+    now: datetime,
+    policy: Policy,
+    *,
+    cause: str | None = None,
+    ignore_stop: bool = False,
+) -> Reaction:
+    """Everything it waited for has ended: undo, end, or be done.
+
+    `cause` is the part that ended last: undoing starts there. A stop that came too late, when the work was
+    done already, is ignored.
+    """
+    stop = None if ignore_stop else c.stopping
+    outcome = stop or c.outcome or Outcome.SUCCEEDED
+    c = replace(c, outcome=outcome, wake_at=None, tries=0)
+    if outcome is not Outcome.SUCCEEDED and c.parts and c.start_time:
+        return undo_parts(c, cause)
+    return finish(c, outcome, now, policy)
+
+
+def finish(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
+    """Calls `end`, if there is one."""
+    if c.verbs & Verbs.END:
+        return Reaction(ready(replace(c, phase=Phase.END, tries=0), now, policy))
+    return final(c, outcome, now)
+
+
+def final(c: CommandEntity, outcome: Outcome, now: datetime) -> Reaction:
+    """Final status, lock release and the word to the neighbours: one transaction."""
+    ended = replace(
+        c,
+        status=FINAL_STATUS[outcome],
+        outcome=outcome,
+        worker_id=None,
+        wake_at=None,
+        end_time=now,
+        progress=1.0 if outcome is Outcome.SUCCEEDED else c.progress,
+        start_time=c.start_time,
+    )
+    letters = () if c.is_root else (turn_goes_on(ended, outcome),)
+    return Reaction(ended, letters, (Effect.RELEASE_LOCKS,) if c.locks else ())
+
+
+def turn_goes_on(c: CommandEntity, outcome: Outcome) -> Letter:
+    """Tells the next in the sequence, or the parent, that this one is over."""
+    counts_as = Outcome.SUCCEEDED if c.best_effort else outcome
+    if c.in_sequence and c.next_id and counts_as is Outcome.SUCCEEDED:
+        return Letter(To.NEXT, ev.Begin())
+    reason = None if counts_as is Outcome.SUCCEEDED else f"{c.label}: {c.message or outcome.value}"
+    attached = c.order < 0
+    return Letter(
+        To.PARENT, ev.PartEnded(c.command_id, counts_as, follows=not attached, reason=reason)
+    )
+
+
+def worse(one: Outcome | None, other: Outcome) -> Outcome:
+    """A failure outweighs a stop, and either outweighs success."""
+    if Outcome.FAILED in (one, other):
+        return Outcome.FAILED
+    return Outcome.STOPPED if Outcome.STOPPED in (one, other) else Outcome.SUCCEEDED
+
+
+# --- undoing ------------------------------------------------------------------------------------
+
+
+def undo(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
+    """Calls its own `compensate`, then undoes its parts; newest first."""
+    if c.verbs & Verbs.COMPENSATE:
+        return Reaction(ready(replace(c, phase=Phase.COMPENSATE, tries=0, deaths=0), now, policy))
+    if c.parts:
+        return undo_parts(c, None)
+    return pass_undo(c, ev.Undo(), now, policy)
+
+
+def pass_undo(c: CommandEntity, _: ev.Undo, _now: datetime, _policy: Policy) -> Reaction:
+    """There is nothing to undo here; the word goes to whoever came before."""
+    return Reaction(c, (undo_goes_on(c),))
+
+
+def undo_parts(c: CommandEntity, cause: str | None) -> Reaction:
+    """Sends the word to undo: to the newest part of a sequence, to all of those side by side."""
+    in_sequence = c.mode is Mode.SEQUENCE
+    undoing = replace(
+        c,
+        status=Status.WAITING,
+        phase=Phase.UNDO_PARTS,
+        worker_id=None,
+        wake_at=None,
+        pending=1 if in_sequence else c.parts,
+    )
+    newest = cause or To.LAST_PART
+    return Reaction(undoing, (Letter(newest if in_sequence else To.PARTS, ev.Undo()),))
+
+
+def undone(c: CommandEntity, now: datetime) -> Reaction:
+    """Its own effect is undone; its parts follow."""
+    if c.parts:
+        return undo_parts(replace(c, pending=0), None)
+    return compensated(c, now)
+
+
+def compensated(c: CommandEntity, now: datetime) -> Reaction:
+    """All that it did is undone."""
+    over = replace(c, status=Status.COMPENSATED, worker_id=None, wake_at=None, end_time=now)
+    return Reaction(over, () if c.is_root else (undo_goes_on(over),))
+
+
+def undo_goes_on(c: CommandEntity) -> Letter:
+    """Tells the one before in the sequence, or the parent, that this one is undone."""
+    if c.in_sequence and c.order > 0:
+        return Letter(To.PREVIOUS, ev.Undo())
+    return Letter(To.PARENT, ev.PartUndone())
+
+
+def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Policy) -> Reaction:
+    """The last part undone lets it end, or be undone as a whole."""
+    c = replace(c, pending=c.pending - 1)
+    if c.pending:
+        return Reaction(c)
+    if c.outcome is Outcome.SUCCEEDED:
+        return compensated(c, now)
+    return finish(c, c.outcome or Outcome.FAILED, now, policy)
+
+
+def with_effects(reaction: Reaction, effects: tuple[Any, ...]) -> Reaction:
+    """Adds effects to a reaction."""
+    return replace(reaction, effects=(*effects, *reaction.effects))

@@ -1,0 +1,41 @@
+"""What is asked of a list of commands, and a page of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from orchestrator.core.status import Status
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandQuery:
+    """Which commands to list, newest first.
+
+    `entity` is `type:id` or an id; `text` is looked for in labels and kinds. `cursor` comes from the
+    page before. Roots only, unless `parts` is set.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    kind: str | None = None
+    owner: str | None = None
+    entity: str | None = None
+    correlation_id: str | None = None
+    text: str | None = None
+    parts: bool = False
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of the answer, and the cursor for the rest; None when there is no more.
+
+    `total` is how many there are in all, where that was asked for and is known.
+    """
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+    total: int | None = None

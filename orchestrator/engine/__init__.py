@@ -1,0 +1,1 @@
+"""The shell around the machine: submit, run, report, poll, reconcile, control. One writer, one sender."""

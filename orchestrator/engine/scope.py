@@ -1,0 +1,120 @@
+"""Whose results a part may ask for: those of parts before it, of its own, and of its surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core.asks import Ask, Source
+from orchestrator.core.catalog import CommandType
+from orchestrator.core.entity import Payload
+from orchestrator.core.errors import BadInputError
+
+OWN_RESULT_VERBS = frozenset({"end", "compensate"})
+PARTS_VERBS = frozenset({"end"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Results that will be there: pairs of a type and the id of the command that returns it.
+
+    `parts_of` names the one command whose direct parts these are, where that is so: then a list of them
+    is found by their parent, however many they are.
+    """
+
+    items: tuple[tuple[Any, str], ...] = ()
+    parts_of: str | None = None
+
+    def __add__(self, other: Offers) -> Offers:
+        return Offers(self.items + other.items)
+
+    def last(self, wanted: Any) -> str | None:
+        """Gives the latest command that returns this."""
+        return next((one for kind, one in reversed(self.items) if kind == wanted), None)
+
+    def all(self, wanted: Any) -> list[str]:
+        """Gives all commands that return this, in the order of the plan."""
+        return [one for kind, one in self.items if kind == wanted]
+
+    def seen_from_outside(self, command_id: str, known: CommandType | None) -> Offers:
+        """A group is transparent; of a command, only its own return value is seen."""
+        if known is None:
+            return Offers(self.items, parts_of=command_id)
+        return Offers(((known.returns, command_id),)) if known.returns is not None else NO_OFFERS
+
+
+NO_OFFERS = Offers()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What was offered before a place in the plan: a chain of offers, the nearest at its head."""
+
+    offers: Offers = NO_OFFERS
+    before: Scope | None = None
+
+    @classmethod
+    def of_inputs(cls, known: CommandType, payload: Payload) -> Scope:
+        """Gives the surroundings of a plan made at run time: what the plan itself asked for."""
+        scope = cls()
+        for ask in known.asks.get("plan", ()):
+            found = payload.inputs.get(ask.key)
+            if ask.source is Source.RESULT and isinstance(found, str):
+                scope = scope.after(Offers(((ask.wanted, found),)))
+        return scope
+
+    def after(self, offers: Offers) -> Scope:
+        """Gives the scope of whatever comes after a part with these offers."""
+        return Scope(offers, before=self) if offers.items else self
+
+    def find(self, ask: Ask) -> Any | None:
+        """Gives the source of what is asked for: an id, a list of ids, or the parent of all of them."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = _from_offers(scope.offers, ask)
+            if found is not None:
+                return found
+            scope = scope.before
+        return None
+
+
+def resolve_inputs(
+    known: CommandType, command_id: str, scope: Scope, parts: Offers
+) -> Mapping[str, Any]:
+    """Gives for each result that a verb asks for where it will be found.
+
+    A string is a command's id, a list holds several, {"parts_of": id} means all parts of that command.
+    Raises BadInputError when nothing before the command returns it.
+    """
+    inputs: dict[str, Any] = {}
+    for ask in (one for asks in known.asks.values() for one in asks):
+        if ask.source is not Source.RESULT:
+            continue
+        found = _find(known, command_id, ask, scope, parts)
+        if found is None and not ask.optional:
+            raise BadInputError(
+                f"{known.kind}: {ask.verb} asks for {ask.name!r}"
+                f" ({getattr(ask.wanted, '__name__', ask.wanted)}), and no part before it in the plan returns that"
+            )
+        inputs[ask.key] = found
+    return inputs
+
+
+def _find(
+    known: CommandType, command_id: str, ask: Ask, scope: Scope, parts: Offers
+) -> Any | None:
+    if ask.verb in OWN_RESULT_VERBS and not ask.many and known.returns == ask.wanted:
+        return command_id
+    if ask.verb in PARTS_VERBS and (found := _from_offers(parts, ask)) is not None:
+        return found
+    return scope.find(ask)
+
+
+def _from_offers(offers: Offers, ask: Ask) -> Any | None:
+    if not ask.many:
+        return offers.last(ask.wanted)
+    found = offers.all(ask.wanted)
+    if not found:
+        return None
+    return {"parts_of": offers.parts_of} if offers.parts_of and len(found) > 16 else found

@@ -1,0 +1,197 @@
+"""Turns a command into the rows of its whole tree: every part, its place, and where its inputs come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.core.catalog import Catalog, CommandType
+from orchestrator.core.command import Command
+from orchestrator.core.entity import CommandEntity, NewCommand, Payload
+from orchestrator.core.errors import BadInputError
+from orchestrator.core.plan import BestEffort, Group, Part
+from orchestrator.core.status import Mode, Verbs
+from orchestrator.engine.scope import NO_OFFERS, Offers, Scope, resolve_inputs
+
+GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large a plan may grow before it is refused."""
+
+    parts: int = 100_000
+    depth: int = 1_000
+    parameter_bytes: int = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Node:
+    """A row in the making, and how far its parts have been walked."""
+
+    entity: CommandEntity
+    payload: Payload
+    parts: Iterator[Part]
+    before: Scope  # what is offered to itself
+    scope: Scope = Scope()  # what is offered to its parts; grows from part to part of a sequence
+    mode: Mode | None = None
+    type: CommandType | None = None
+    found: list[_Node] = field(default_factory=list)
+    offers: Offers = NO_OFFERS
+
+    def __post_init__(self) -> None:
+        self.scope = self.before
+
+
+@dataclass(slots=True)
+class TreeBuilder:
+    """Builds rows. `new_id` is called once for each part, in the order of the plan."""
+
+    catalog: Catalog
+    limits: Limits
+    new_id: Callable[[], str]
+
+    def build(self, root: Command, like: CommandEntity) -> list[NewCommand]:
+        """Gives the rows of a root and all its parts, parents first.
+
+        `like` carries what is not in the command: ids, owner, correlation id, deadline.
+        Raises BadInputError for an empty, endless or oversized plan, or an ask that nothing satisfies.
+        """
+        return self._walk(self._node_of(root, like, Scope(), 0))
+
+    def expand(self, plan: Part, parent: CommandEntity, payload: Payload) -> list[NewCommand]:
+        """Gives the rows of a plan that was made at run time; the first is the parent, with its mode.
+
+        Its parts see each other's results and those that the plan itself asked for.
+        """
+        known = self.catalog.of(parent.kind)
+        node = _Node(parent, payload, iter(()), Scope.of_inputs(known, payload), type=known)
+        self._open(node, plan)
+        return self._walk(node)
+
+    def _walk(self, top: _Node) -> list[NewCommand]:
+        nodes, stack = [top], [top]
+        while stack:
+            node = stack[-1]
+            part = next(node.parts, None)
+            if part is None:
+                stack.pop()
+                self._close(node, stack[-1] if stack else None)
+                continue
+            child = self._part_node(part, node)
+            node.found.append(child)
+            nodes.append(child)
+            stack.append(child)
+            self._check_size(nodes, stack)
+        return [NewCommand(node.entity, node.payload) for node in nodes]
+
+    def _part_node(self, part: Part, parent: _Node) -> _Node:
+        part, best_effort = (part.part, True) if isinstance(part, BestEffort) else (part, False)
+        above = parent.entity
+        like = CommandEntity(
+            command_id=self.new_id(),
+            root_id=above.root_id,
+            parent_id=above.command_id,
+            kind="",
+            version=1,
+            label="",
+            in_sequence=parent.mode is Mode.SEQUENCE,
+            order=len(parent.found),
+            best_effort=best_effort,
+            owner_id=above.owner_id,
+            owner_type=above.owner_type,
+            correlation_id=above.correlation_id,
+            visible_to_ui=above.visible_to_ui,
+        )
+        scope = parent.scope
+        if isinstance(part, Group):
+            return self._group_node(part, like, scope)
+        return self._node_of(part, like, scope, like.order)
+
+    def _group_node(self, group: Group, like: CommandEntity, scope: Scope) -> _Node:
+        entity = replace(
+            like,
+            kind=group.mode.value,
+            version=1,
+            label=GROUP_LABELS[group.mode],
+            verbs=Verbs.NONE,
+        )
+        node = _Node(entity, Payload({}), iter(()), scope)
+        self._open(node, group)
+        return node
+
+    def _node_of(self, command: Command, like: CommandEntity, scope: Scope, order: int) -> _Node:
+        known = self.catalog.type_of(command)
+        locks = command.locks().in_order() if known.defines("locks") else ()  # type: ignore[attr-defined]
+        about = locks[0] if locks else None
+        entity = replace(
+            like,
+            kind=known.kind,
+            version=known.version,
+            label=command.describe(),
+            verbs=known.verbs,
+            order=order,
+            locks=locks,
+            weight=known.command.declared.weight,
+            entity_type=about.entity_type if about else None,
+            entity_id=about.entity_id if about else None,
+        )
+        payload = Payload(self._parameters(command, known.kind))
+        node = _Node(entity, payload, iter(()), scope, type=known)
+        if known.defines("plan") and not known.plans_at_run_time:
+            self._open(node, command.plan())  # type: ignore[attr-defined]
+        return node
+
+    def _open(self, node: _Node, plan: Part) -> None:
+        """Makes the node walk the plan's parts; a plan of one part is a sequence of one."""
+        group = plan if isinstance(plan, Group) else Group(Mode.SEQUENCE, (plan,))
+        if not isinstance(plan, Group | Command | BestEffort):
+            raise BadInputError(
+                f"the plan of {node.entity.kind} is {plan!r}; return sequence(...), parallel(...) or a command"
+            )
+        if not group.parts:
+            raise BadInputError(f"the plan of {node.entity.kind} is empty; give it a part, or define execute")
+        node.mode = group.mode
+        node.parts = iter(group.parts)
+
+    def _close(self, node: _Node, parent: _Node | None) -> None:
+        """All parts are known: link them, resolve what the node asks for, and offer what it returns."""
+        followers = [*(part.entity.command_id for part in node.found[1:]), None]
+        for part, next_id in zip(node.found, followers, strict=False):
+            if node.mode is Mode.SEQUENCE:
+                part.entity = replace(part.entity, next_id=next_id)
+        node.entity = replace(node.entity, mode=node.mode, parts=len(node.found))
+        if node.type is not None:
+            inputs = resolve_inputs(node.type, node.entity.command_id, node.before, node.offers)
+            node.payload = Payload(node.payload.parameters, {**node.payload.inputs, **inputs})
+        if parent is not None:
+            offers = node.offers.seen_from_outside(node.entity.command_id, node.type)
+            parent.offers = parent.offers + offers
+            if parent.mode is Mode.SEQUENCE:
+                parent.scope = parent.scope.after(offers)
+
+    def _parameters(self, command: Command, kind: str) -> dict[str, Any]:
+        parameters = command.model_dump(mode="json")
+        size = len(json.dumps(parameters))
+        if size > self.limits.parameter_bytes:
+            raise BadInputError(
+                f"the parameters of {kind} take {size} bytes; at most {self.limits.parameter_bytes}"
+                " are allowed, so store large data elsewhere and pass its name"
+            )
+        return parameters
+
+    def _check_size(self, nodes: list[_Node], stack: list[_Node]) -> None:
+        if len(nodes) - 1 > self.limits.parts:
+            raise BadInputError(
+                f"the plan of {nodes[0].entity.kind} has more than {self.limits.parts} parts"
+                " (setting MAX_PARTS); split the command"
+            )
+        if len(stack) > self.limits.depth:
+            tail = " → ".join(node.entity.kind for node in stack[-3:])
+            raise BadInputError(
+                f"the plan of {nodes[0].entity.kind} is nested deeper than {self.limits.depth}"
+                f" (… → {tail} → …); does a command contain itself without end?"
+            )
+

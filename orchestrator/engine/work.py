@@ -1,0 +1,327 @@
+"""One unit of work: events are delivered, letters follow, until all is quiet; then all is stored at once."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core import event as ev
+from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition, task_of
+from orchestrator.core.machine import is_fenced, react
+from orchestrator.core.ports import Blocker, Transaction
+from orchestrator.core.reaction import (
+    AnyEffect,
+    Effect,
+    Letter,
+    Policy,
+    StoreTask,
+    StoreValue,
+    To,
+)
+from orchestrator.core.status import FINAL, Outcome, Status, TaskState
+
+OUTCOME_OF_TASK = {
+    TaskStatus.SUCCEEDED: Outcome.SUCCEEDED,
+    TaskStatus.FAILED: Outcome.FAILED,
+    TaskStatus.ABORTED: Outcome.STOPPED,
+}
+LIVE = tuple(status for status in Status if status not in FINAL)
+
+
+class UnitOfWork:
+    """Runs the machine over the commands that a transaction touches, each loaded and stored once."""
+
+    def __init__(
+        self, tx: Transaction, now: datetime, policy: Policy, rng: random.Random
+    ) -> None:
+        self.tx = tx
+        self.now = now
+        self.policy = policy
+        self.rng = rng
+        self.became_ready: dict[str, None] = {}  # in order
+        self.ended_roots: list[str] = []
+        self._commands: dict[str, CommandEntity] = {}
+        self._before: dict[str, CommandEntity] = {}
+        self._paths: dict[str, list[Status]] = {}
+        self._causes: dict[str, list[str]] = {}
+        self._new: dict[str, NewCommand] = {}
+        self._values: dict[str, Any] = {}
+        self._queue: deque[tuple[str, ev.Event]] = deque()
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    def command(self, command_id: str) -> CommandEntity | None:
+        """Gives a command as it stands now, in this unit."""
+        if command_id not in self._commands:
+            self.load((command_id,))
+        return self._commands.get(command_id)
+
+    def load(self, ids: Iterable[str]) -> None:
+        """Loads and locks commands, those that are not known yet."""
+        missing = [one for one in dict.fromkeys(ids) if one not in self._commands]
+        if missing:
+            self._take(self.tx.lock(missing))
+
+    def _take(self, found: Iterable[CommandEntity]) -> list[str]:
+        ids = []
+        for command in found:
+            ids.append(command.command_id)
+            if command.command_id not in self._commands:
+                self._commands[command.command_id] = command
+                self._before[command.command_id] = command
+        return ids
+
+    def add(self, commands: Sequence[NewCommand]) -> None:
+        """Takes in commands that are to be stored; they are inserted as they stand at the end."""
+        for new in commands:
+            self._new[new.entity.command_id] = new
+            self._commands[new.entity.command_id] = new.entity
+            self._before[new.entity.command_id] = new.entity
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def tell(self, command_id: str, event: ev.Event) -> bool:
+        """Delivers an event and all that follows from it.
+
+        False when the speaker has lost its claim, or there is no such command. Raises Impossible when the
+        event cannot happen to the command in its status.
+        """
+        command = self.command(command_id)
+        if command is None or is_fenced(command, event):
+            return False
+        self._queue.append((command_id, event))
+        while self._queue:
+            self._deliver(*self._queue.popleft())
+        return True
+
+    def _deliver(self, command_id: str, event: ev.Event) -> None:
+        command = self.command(command_id)
+        if command is None:
+            return
+        policy = replace(self.policy, random=self.rng.random()) if _needs_random(event) else self.policy
+        reaction = react(command, event, self.now, policy)
+        self._keep(command, reaction.command, event)
+        for effect in reaction.effects:
+            self._carry_out(command_id, effect)
+        for letter in reaction.letters:
+            self._post(reaction.command, letter)
+
+    def _keep(self, before: CommandEntity, after: CommandEntity, event: ev.Event) -> None:
+        command_id = after.command_id
+        self._commands[command_id] = after
+        if before is after:
+            return
+        self._causes.setdefault(command_id, []).append(type(event).__name__)
+        path = self._paths.setdefault(command_id, [before.status])
+        if after.status is not path[-1]:
+            path.append(after.status)
+        if after.status is Status.READY:
+            self.became_ready[command_id] = None
+        else:
+            self.became_ready.pop(command_id, None)
+        if after.is_root and after.status in FINAL and before.status not in FINAL:
+            self.ended_roots.append(command_id)
+
+    def _post(self, sender: CommandEntity, letter: Letter) -> None:
+        self._queue.extend((one, letter.event) for one in self._addressees(sender, letter.to))
+
+    def _addressees(self, sender: CommandEntity, to: To | str) -> list[str]:
+        match to:
+            case str():
+                return [to]
+            case To.PARENT:
+                return [sender.parent_id] if sender.parent_id else []
+            case To.NEXT:
+                return [sender.next_id] if sender.next_id else []
+            case To.PREVIOUS:
+                return self._one(self._previous(sender))
+            case To.FIRST_PART:
+                return self._one(self._edge(sender, last=False))
+            case To.LAST_PART:
+                return self._one(self._edge(sender, last=True))
+            case To.PARTS:
+                return self._parts(sender, None)
+            case To.PENDING_PARTS:
+                return self._parts(sender, (Status.PENDING,))
+            case To.LIVE_PARTS:
+                return self._parts(sender, LIVE)
+
+    def _one(self, found: CommandEntity | None) -> list[str]:
+        return [] if found is None else self._take((found,))
+
+    def _parts(self, parent: CommandEntity, statuses: tuple[Status, ...] | None) -> list[str]:
+        new = [
+            one.entity.command_id
+            for one in self._new.values()
+            if one.entity.parent_id == parent.command_id
+        ]
+        ids = new or self._take(self.tx.parts(parent.command_id, statuses))
+        if statuses is None:
+            return ids
+        return [one for one in ids if self._commands[one].status in statuses]
+
+    def _edge(self, parent: CommandEntity, *, last: bool) -> CommandEntity | None:
+        new = [
+            one.entity
+            for one in self._new.values()
+            if one.entity.parent_id == parent.command_id and one.entity.in_sequence
+        ]
+        if new:
+            return new[-1 if last else 0]
+        return self.tx.edge_part(parent.command_id, last=last)
+
+    def _previous(self, command: CommandEntity) -> CommandEntity | None:
+        return self.tx.previous(command.command_id)
+
+    # --- effects ---------------------------------------------------------------------------------
+
+    def _carry_out(self, command_id: str, effect: AnyEffect) -> None:
+        match effect:
+            case StoreValue(value):
+                self._values[command_id] = value
+            case StoreTask(task):
+                command = self._commands[command_id]
+                task_id = str(UUID(int=self.rng.getrandbits(128), version=4))
+                self.tx.insert_task(task_of(command, task, task_id=task_id, now=self.now))
+            case Effect.ACQUIRE_LOCKS:
+                self._acquire(command_id)
+            case Effect.RELEASE_LOCKS:
+                for granted in self.tx.release((command_id,)):
+                    self._queue.append((granted, ev.LocksGranted()))
+            case Effect.STOP_TASK:
+                self._change_task(command_id, lambda task: replace(task, stop_requested=True))
+            case Effect.DROP_TASK:
+                self._change_task(command_id, _given_up)
+            case Effect.DROP_PARTS:
+                self.tx.drop_parts(command_id)
+            case Effect.CHECK_TASK:
+                self._check_task(command_id)
+
+    def _acquire(self, command_id: str) -> None:
+        if command_id in self._new:
+            self._insert_new()  # the lock rows refer to the command
+        command = self._commands[command_id]
+        blocker = self.tx.acquire(command, self.now)
+        if blocker is None:
+            self._queue.append((command_id, ev.LocksGranted()))
+            return
+        message = describe_blocker(blocker)
+        if blocker.deadlock:
+            self._queue.append((command_id, ev.Stop(Outcome.FAILED, message)))
+        self._commands[command_id] = replace(command, message=message)
+
+    def _change_task(self, command_id: str, change: Callable[[TaskEntity], TaskEntity]) -> None:
+        task = self.tx.open_task(command_id)
+        if task is not None:
+            self.tx.save_tasks((change(task),))
+
+    def _check_task(self, command_id: str) -> None:
+        task = self.tx.open_task(command_id)
+        if task is None or task.state is not TaskState.ENDED:
+            return
+        event = event_of_end(task)
+        if event is not None:
+            self._queue.append((command_id, event))
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def claim(self, command_id: str, worker_id: str) -> CommandEntity | None:
+        """Takes a command for a worker, if it is still to be had."""
+        command = self.command(command_id)
+        if command is None or command.status is not Status.READY:
+            return None
+        self.tell(command_id, ev.Claim(worker_id))
+        return self._commands[command_id]
+
+    def flush(self) -> None:
+        """Stores everything that has changed."""
+        self._insert_new()
+        changed = []
+        for command_id, command in self._commands.items():
+            before = self._before[command_id]
+            if command is not before:
+                saved = replace(
+                    command, revision=before.revision + 1, last_update_time=self.now
+                )
+                self._commands[command_id] = self._before[command_id] = saved
+                changed.append(saved)
+        if changed:
+            self.tx.save(changed)
+        if self._values:
+            self.tx.set_values(self._values)
+        transitions = [
+            self._transition(command_id, path)
+            for command_id, path in self._paths.items()
+            if len(path) > 1 or self._is_news(command_id)
+        ]
+        if transitions:
+            self.tx.log(transitions)
+
+    def _insert_new(self) -> None:
+        if not self._new:
+            return
+        rows = []
+        for command_id, new in self._new.items():
+            entity = replace(
+                self._commands[command_id], created_at=self.now, last_update_time=self.now
+            )
+            self._commands[command_id] = self._before[command_id] = entity
+            if not entity.is_root:
+                self._paths.pop(command_id, None)  # its log starts with its first move after this
+            rows.append(NewCommand(entity, new.payload))
+        self._new.clear()
+        self.tx.insert(rows)
+
+    def _is_news(self, command_id: str) -> bool:
+        return bool({"Stop", "Progressed", "PartAdded"}.intersection(self._causes[command_id]))
+
+    def _transition(self, command_id: str, path: list[Status]) -> Transition:
+        command = self._commands[command_id]
+        return Transition(
+            command_id=command_id,
+            root_id=command.root_id,
+            revision=command.revision,
+            path=tuple(path),
+            phase=command.phase,
+            causes=tuple(self._causes[command_id]),
+            attempt=command.attempt,
+            worker_id=command.worker_id,
+            message=command.message,
+            progress=command.progress,
+            at=self.now,
+        )
+
+
+def describe_blocker(blocker: Blocker) -> str:
+    """Gives the line that operators read while a command waits for a lock."""
+    if blocker.deadlock:
+        return (
+            f"would wait for ever for lock {blocker.lock}: command {blocker.command_id}"
+            f" ({blocker.kind}) holds it and waits for what this one holds"
+        )
+    return f"waits for lock {blocker.lock} held by command {blocker.command_id} ({blocker.kind})"
+
+
+def event_of_end(task: TaskEntity) -> ev.Event | None:
+    """Gives what an ended task means to its command; None while it runs."""
+    if task.status is TaskStatus.LOST:
+        return ev.TaskSilent(task.message or "the outside system no longer knows the task")
+    outcome = OUTCOME_OF_TASK.get(task.status)
+    if outcome is None:
+        return None
+    reason = task.message if outcome is not Outcome.SUCCEEDED else None
+    return ev.TaskEnded(outcome, task.result, reason)
+
+
+def _given_up(task: TaskEntity) -> TaskEntity:
+    return replace(task, state=TaskState.CLEARED, wake_at=None, status=TaskStatus.LOST)
+
+
+def _needs_random(event: ev.Event) -> bool:
+    return isinstance(event, ev.Abandoned)

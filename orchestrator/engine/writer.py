@@ -1,0 +1,188 @@
+"""The one writer of a process: requests of all its threads, put together into as few transactions as may be.
+
+While one thread's transaction is on its way to the disk, the requests of the others gather; whoever gets the pen
+next writes them all. A batch that fails is written again one by one, so that nobody pays for a neighbour.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
+from orchestrator.core.errors import ContendedError
+from orchestrator.core.event import Event
+from orchestrator.core.ports import Clock, Store, Transaction
+from orchestrator.core.reaction import Policy
+from orchestrator.core.status import Phase
+from orchestrator.engine.faults import fault
+from orchestrator.engine.work import UnitOfWork
+
+BATCH_LIMIT = 64
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A command that a worker has just taken, with all that it needs to call the verb."""
+
+    command: CommandEntity
+    payload: Payload
+    task: TaskEntity | None = None  # in the phases that start one
+
+
+@dataclass(slots=True)
+class Request:
+    """Something to be written: an event for one command, and what goes with it.
+
+    With `worker_id`, the writer also claims for it, in the same transaction, one of the commands that became
+    ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
+    an event, it claims the command itself. `near` names commands that will be touched, so that they are
+    locked in one go.
+    """
+
+    command_id: str
+    event: Event | None = None
+    new: Sequence[NewCommand] = ()
+    worker_id: str | None = None
+    kinds: Container[str] = ()
+    work: Callable[[UnitOfWork], None] | None = None
+    near: tuple[str, ...] = ()
+
+    accepted: bool = False
+    claimed: Claimed | None = None
+    ready: list[CommandEntity] = field(default_factory=list)
+    ended_roots: list[str] = field(default_factory=list)
+    error: BaseException | None = None
+    written: threading.Event = field(default_factory=threading.Event)
+
+
+class Writer:
+    """Writes events to the store. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy | None = None,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.store = store
+        self.policy = policy or Policy()
+        self.clock: Clock = clock or store
+        self.rng = rng or random.SystemRandom()
+        self._waiting: deque[Request] = deque()
+        self._pen = threading.Lock()
+
+    def write(self, request: Request) -> Request:
+        """Writes the request and gives it back with its results.
+
+        Raises what went wrong: Impossible or ConflictError for the event, UnavailableError for the store.
+        """
+        self._waiting.append(request)
+        while not request.written.is_set():
+            if self._pen.acquire(timeout=0.05):
+                try:
+                    self._write_waiting()
+                finally:
+                    self._pen.release()
+        if request.error is not None:
+            raise request.error
+        return request
+
+    def _write_waiting(self) -> None:
+        batch: list[Request] = []
+        while self._waiting and len(batch) < BATCH_LIMIT:
+            batch.append(self._waiting.popleft())
+        if not batch:
+            return
+        try:
+            self._write_together(batch)
+        except Exception as problem:  # noqa: BLE001 - each one's own error is found below
+            if len(batch) == 1:
+                batch[0].error = problem
+            else:
+                self._write_apart(batch)
+        finally:
+            for request in batch:
+                request.written.set()
+
+    def _write_apart(self, batch: list[Request]) -> None:
+        for request in batch:
+            try:
+                self._write_together([request])
+            except Exception as problem:  # noqa: BLE001 - handed to the thread that asked
+                request.error = problem
+
+    def _write_together(self, batch: list[Request]) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._transact(batch)
+            except ContendedError:
+                if attempt == TRIES:
+                    raise
+                time.sleep(0.005 * 2**attempt * self.rng.random())
+            else:
+                return
+
+    def _transact(self, batch: list[Request]) -> None:
+        with self.store.begin() as tx:
+            unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
+            unit.load(one for request in batch for one in (request.command_id, *request.near) if one)
+            for request in batch:
+                _write_one(unit, request)
+            unit.flush()
+            for request in batch:
+                _hand_over(unit, tx, request)
+            fault("before_commit")
+        fault("after_commit")
+
+
+def _write_one(unit: UnitOfWork, request: Request) -> None:
+    request.claimed, request.ready, request.ended_roots = None, [], []
+    ready_before, ended_before = set(unit.became_ready), len(unit.ended_roots)
+    unit.add(request.new)
+    request.accepted = True
+    if request.event is not None:
+        request.accepted = unit.tell(request.command_id, request.event)
+    if request.work is not None:
+        request.work(unit)
+    fresh = [one for one in unit.became_ready if one not in ready_before]
+    request.ended_roots = unit.ended_roots[ended_before:]
+    if request.worker_id:
+        wanted = fresh if request.event is not None else [request.command_id]
+        _claim_first(unit, request, wanted)
+        fresh = [one for one in fresh if one in unit.became_ready]
+    request.ready = [found for one in fresh if (found := unit.command(one)) is not None]
+
+
+def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
+    """Claims the first that this worker knows how to run; the others are for nudges."""
+    for command_id in wanted:
+        command = unit.command(command_id)
+        if command is not None and command.kind in request.kinds:
+            taken = unit.claim(command_id, request.worker_id or "")
+            if taken is not None:
+                request.claimed = Claimed(command=taken, payload=Payload({}))
+                return
+
+
+def _hand_over(unit: UnitOfWork, tx: Transaction, request: Request) -> None:
+    """Gives the claimed command as it was stored, with what its verb needs."""
+    if request.claimed is None:
+        return
+    command = unit.command(request.claimed.command.command_id)
+    if command is None:
+        raise AssertionError("a claimed command has vanished from its own unit of work")
+    payload = tx.payloads((command.command_id,))[command.command_id]
+    starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
+    request.claimed = Claimed(
+        command=command,
+        payload=payload,
+        task=tx.open_task(command.command_id) if starting else None,
+    )

@@ -1,0 +1,241 @@
+"""Between rows and entities; and rows as one JSON parameter, so that one statement writes any number of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.selectable import FromClause
+
+from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition
+from orchestrator.core.locks import Lock, LockMode
+from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
+from orchestrator.store.tables import (
+    Instant,
+    async_task,
+    command_entity,
+    command_sequence,
+    event,
+    instant_text,
+)
+
+_c, _s = command_entity.c, command_sequence.c
+
+HEAD: tuple[sa.ColumnElement[Any], ...] = (
+    _c.command_id, _c.root_id, _c.parent_id, _c.action_type, _c.version, _c.label,
+    _c.action_state, _c.phase, _c.mode, _c.verbs, _c.in_sequence, _c.best_effort,
+    _s.order_in_sequence, _s.next_command_id, _c.parts, _c.pending, _c.outcome, _c.stopping,
+    _c.revision, _c.attempt, _c.tries, _c.deaths, _c.nudges, _c.worker_id, _c.wake_at,
+    _c.deadline, _c.locks, _c.entity_name, _c.entity_id, _c.owner_id, _c.owner_type,
+    _c.correlation_id, _c.message, _c.progress, _c.weight, _c.visible_to_ui, _c.created_at,
+    _c.start_time, _c.end_time, _c.last_update_time,
+)  # fmt: skip
+"""The columns of a `CommandEntity`, in the order of its fields."""
+
+_STATUS = {one.value: one for one in Status}
+_PHASE = {one.value: one for one in Phase}
+_VERBS = {value: Verbs(value) for value in range(32)}
+_MODE: dict[str | None, Mode | None] = {None: None, **{one.value: one for one in Mode}}
+_OUTCOME: dict[str | None, Outcome | None] = {
+    None: None,
+    **{one.value: one for one in Outcome},
+}
+
+
+def to_entity(row: Any) -> CommandEntity:
+    """Reads the `HEAD` columns of a row."""
+    return CommandEntity(
+        *row[:6],
+        _STATUS[row[6]],
+        _PHASE[row[7]],
+        _MODE[row[8]],
+        _VERBS[row[9]],
+        bool(row[10]),
+        bool(row[11]),
+        row[12] or 0,
+        *row[13:16],
+        _OUTCOME[row[16]],
+        _OUTCOME[row[17]],
+        *row[18:26],
+        tuple(Lock(kind, one, LockMode(mode)) for kind, one, mode in row[26] or ()),
+        *row[27:35],
+        bool(row[35]),
+        *row[36:],
+    )
+
+
+def changed_row(command: CommandEntity) -> dict[str, Any]:
+    """Gives the columns that a saved command may have changed."""
+    return {
+        "command_id": command.command_id,
+        "action_state": command.status,
+        "phase": command.phase,
+        "mode": command.mode,
+        "parts": command.parts,
+        "pending": command.pending,
+        "outcome": command.outcome,
+        "stopping": command.stopping,
+        "revision": command.revision,
+        "attempt": command.attempt,
+        "tries": command.tries,
+        "deaths": command.deaths,
+        "nudges": command.nudges,
+        "worker_id": command.worker_id,
+        "wake_at": command.wake_at,
+        "message": command.message,
+        "progress": command.progress,
+        "start_time": command.start_time,
+        "end_time": command.end_time,
+        "last_update_time": command.last_update_time,
+    }
+
+
+def new_row(new: NewCommand) -> dict[str, Any]:
+    """Gives all columns of a command that is stored for the first time."""
+    entity = new.entity
+    return changed_row(entity) | {
+        "root_id": entity.root_id,
+        "parent_id": entity.parent_id,
+        "action_type": entity.kind,
+        "version": entity.version,
+        "label": entity.label,
+        "verbs": int(entity.verbs),
+        "in_sequence": entity.in_sequence,
+        "best_effort": entity.best_effort,
+        "deadline": entity.deadline,
+        "locks": [(one.entity_type, one.entity_id, one.mode) for one in entity.locks] or None,
+        "entity_name": entity.entity_type,
+        "entity_id": entity.entity_id,
+        "owner_id": entity.owner_id,
+        "owner_type": entity.owner_type,
+        "correlation_id": entity.correlation_id,
+        "weight": entity.weight,
+        "visible_to_ui": entity.visible_to_ui,
+        "created_at": entity.created_at,
+        "parameters": new.payload.parameters,
+        "inputs": new.payload.inputs or None,
+    }
+
+
+def place_row(new: NewCommand) -> dict[str, Any]:
+    """Gives the place of a part in its parent."""
+    entity = new.entity
+    return {
+        "entity_id": entity.command_id,
+        "sequence_id": entity.parent_id,
+        "order_in_sequence": entity.order,
+        "next_command_id": entity.next_id,
+        "initiator_command_id": entity.root_id,
+    }
+
+
+def event_row(transition: Transition) -> dict[str, Any]:
+    """Gives the columns of a row of the event log."""
+    return {
+        "command_id": transition.command_id,
+        "root_id": transition.root_id,
+        "revision": transition.revision,
+        "path": " ".join(transition.path),
+        "phase": transition.phase,
+        "causes": " ".join(transition.causes),
+        "attempt": transition.attempt,
+        "worker_id": transition.worker_id,
+        "message": transition.message,
+        "progress": transition.progress,
+        "at": transition.at,
+    }
+
+
+EVENT_COLUMNS = tuple(column for column in event.c)
+
+
+def to_transition(row: sa.Row[Any]) -> Transition:
+    """Reads a row of the event log."""
+    return Transition(
+        command_id=row.command_id,
+        root_id=row.root_id,
+        revision=row.revision,
+        path=tuple(_STATUS[one] for one in row.path.split()),
+        phase=_PHASE[row.phase],
+        causes=tuple(row.causes.split()),
+        attempt=row.attempt,
+        worker_id=row.worker_id,
+        message=row.message,
+        progress=row.progress,
+        at=row.at,
+        seq=row.seq,
+    )
+
+
+def task_row(task: TaskEntity) -> dict[str, Any]:
+    """Gives all columns of an async task."""
+    return asdict(task)
+
+
+def to_task(row: sa.Row[Any]) -> TaskEntity:
+    """Reads a row of `async_task`."""
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way to a row's mapping
+    values["state"] = TaskState(values["state"])
+    values["status"] = TaskStatus(values["status"])
+    values["detail"] = values["detail"] or {}
+    values["stop_requested"] = bool(values["stop_requested"])
+    return TaskEntity(**values)
+
+
+# --- rows as one JSON parameter -----------------------------------------------------------------
+
+
+def json_rows(rows: Iterable[dict[str, Any]]) -> str:
+    """Gives rows as the text of one JSON array, for `rows_source`."""
+    return json.dumps(list(rows), default=_plain, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    raise TypeError(f"{value!r} cannot be stored")
+
+
+def rows_source(table: sa.Table, names: Iterable[str], dialect: str) -> FromClause:
+    """Gives the FROM clause that turns the parameter `rows` back into rows with the table's types."""
+    columns = [table.c[name] for name in names]
+    text = sa.bindparam("rows", type_=sa.Text())
+    if dialect == "postgresql":
+        typed = [sa.column(one.name, _postgres_type(one)) for one in columns]
+        return (
+            sa.func.json_to_recordset(sa.cast(text, sa.JSON))
+            .table_valued(*typed)
+            .render_derived(name="v", with_types=True)
+        )
+    each = sa.func.json_each(text).table_valued("value", name="j")
+    extracted = [
+        sa.func.json_extract(each.c.value, f"$.{one.name}").label(one.name) for one in columns
+    ]
+    return sa.select(*extracted).select_from(each).subquery("v")
+
+
+def _postgres_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    return sa.DateTime(timezone=True) if isinstance(column.type, Instant) else column.type
+
+
+COMMAND_COLUMNS = (
+    "command_id", "root_id", "parent_id", "action_type", "version", "label", "action_state",
+    "phase", "mode", "verbs", "in_sequence", "best_effort", "parts", "pending", "outcome",
+    "stopping", "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at",
+    "deadline", "locks", "entity_name", "entity_id", "owner_id", "owner_type", "correlation_id",
+    "message", "progress", "weight", "visible_to_ui", "created_at", "start_time", "end_time",
+    "last_update_time", "parameters", "inputs",
+)  # fmt: skip
+CHANGED_COLUMNS = (
+    "command_id", "action_state", "phase", "mode", "parts", "pending", "outcome", "stopping",
+    "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at", "message",
+    "progress", "start_time", "end_time", "last_update_time",
+)  # fmt: skip
+PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
+LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")
+TASK_COLUMNS = tuple(column.name for column in async_task.c)

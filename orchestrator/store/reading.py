@@ -1,0 +1,226 @@
+"""The command repository: what people and programs read, outside any transaction of ours."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
+from orchestrator.core.errors import BadInputError
+from orchestrator.core.locks import Lock, LockMode
+from orchestrator.core.ports import LockRow
+from orchestrator.core.query import CommandQuery, Page
+from orchestrator.core.status import Status
+from orchestrator.store import codec, statements
+from orchestrator.store.tables import async_task, command_entity, command_sequence, entity_lock, event
+
+_c, _s = command_entity.c, command_sequence.c
+
+
+class Reading:
+    """Reads commands, their trees, tasks, locks and history."""
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a connection for reading."""
+        raise NotImplementedError
+
+    def _heads(self, statement: sa.Select[Any], **parameters: Any) -> list[CommandEntity]:
+        with self.reading() as connection:
+            return [codec.to_entity(row) for row in connection.execute(statement, parameters)]
+
+    def get(self, command_id: str) -> CommandEntity | None:
+        """Gives a command, or None."""
+        found = self._heads(statements.HEADS.where(_c.command_id == command_id))
+        return found[0] if found else None
+
+    def payload(self, command_id: str) -> Payload | None:
+        """Gives a command's parameters and inputs."""
+        with self.reading() as connection:
+            row = connection.execute(statements.PAYLOADS, {"ids": [command_id]}).first()
+        return None if row is None else Payload(row[1], row[2] or {})
+
+    def value(self, command_id: str) -> Any:
+        """Gives a command's return value, or None."""
+        with self.reading() as connection:
+            return connection.execute(
+                sa.select(_c.return_value).where(_c.command_id == command_id)
+            ).scalar()
+
+    def tree(self, command_id: str) -> list[CommandEntity]:
+        """Gives a command and all below it, each parent before its parts, parts in order."""
+        command = self.get(command_id)
+        if command is None:
+            return []
+        if command.is_root:
+            found = self._heads(statements.HEADS.where(_c.root_id == command_id))
+        else:
+            below = _subtree(command_id)
+            found = self._heads(
+                statements.HEADS.where(_c.command_id.in_(sa.select(below.c.command_id)))
+            )
+        return _in_order(command_id, found)
+
+    def subtree_ids(self, command_id: str, statuses: Collection[Status]) -> list[str]:
+        """Gives the ids of a command and all below it that are in one of these statuses."""
+        below = _subtree(command_id)
+        statement = sa.select(_c.command_id).where(
+            _c.command_id.in_(sa.select(below.c.command_id)),
+            _c.action_state.in_([one.value for one in statuses]),
+        )
+        with self.reading() as connection:
+            return [row[0] for row in connection.execute(statement)]
+
+    def get_commands(self, query: CommandQuery) -> Page[CommandEntity]:
+        """Lists commands, newest first."""
+        where = _conditions(query)
+        total = sa.select(sa.func.count()).select_from(command_entity).where(*where)
+        statement = statements.HEADS.where(*where)
+        if query.cursor:
+            at, last = _read_cursor(query.cursor)
+            statement = statement.where(
+                sa.or_(_c.created_at < at, sa.and_(_c.created_at == at, _c.command_id < last))
+            )
+        statement = statement.order_by(_c.created_at.desc(), _c.command_id.desc())
+        found = self._heads(statement.limit(query.limit + 1))
+        more = found[query.limit - 1] if len(found) > query.limit else None
+        with self.reading() as connection:
+            count = connection.execute(total).scalar_one()
+        return Page(
+            tuple(found[: query.limit]), None if more is None else _write_cursor(more), count
+        )
+
+    def history(self, command_id: str) -> list[Transition]:
+        """Gives all that happened to one command, oldest first."""
+        statement = sa.select(event).where(event.c.command_id == command_id).order_by(event.c.seq)
+        with self.reading() as connection:
+            return [codec.to_transition(row) for row in connection.execute(statement)]
+
+    def find_ids(self, prefix: str, limit: int) -> list[str]:
+        """Gives ids that begin so; roots first."""
+        text = sa.cast(_c.command_id, sa.Text)
+        low, high = _prefix_range(prefix)
+        statement = (
+            sa.select(_c.command_id)
+            .where(_c.command_id >= low, _c.command_id <= high, text.like(f"{prefix}%"))
+            .order_by(_c.parent_id.is_not(None), _c.command_id)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return [row[0] for row in connection.execute(statement)]
+
+    def locks(self, command_id: str | None = None) -> list[LockRow]:
+        """Gives who holds or waits for which lock; of one tree, if a command is named."""
+        columns = entity_lock.c
+        statement = sa.select(entity_lock).order_by(
+            columns.entity_type, columns.entity_id, columns.held.desc(), columns.place
+        )
+        if command_id is not None:
+            statement = statement.where(
+                sa.or_(columns.command_id == command_id, columns.root_id == command_id)
+            )
+        with self.reading() as connection:
+            return [
+                LockRow(
+                    lock=Lock(row.entity_type, row.entity_id, LockMode(row.mode)),
+                    command_id=row.command_id,
+                    root_id=row.root_id,
+                    held=bool(row.held),
+                    since=row.since,
+                )
+                for row in connection.execute(statement)
+            ]
+
+    def tasks(self, command_ids: Collection[str]) -> list[TaskEntity]:
+        """Gives the async tasks of these commands, oldest first."""
+        statement = (
+            sa.select(async_task)
+            .where(async_task.c.command_id.in_(list(command_ids)))
+            .order_by(async_task.c.created_at)
+        )
+        with self.reading() as connection:
+            return [codec.to_task(row) for row in connection.execute(statement)]
+
+
+def _conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if not query.parts:
+        where.append(_c.parent_id.is_(None))
+    if query.statuses:
+        where.append(_c.action_state.in_([one.value for one in query.statuses]))
+    if query.kind:
+        where.append(_c.action_type == query.kind)
+    if query.owner:
+        where.append(_c.owner_id == query.owner)
+    if query.correlation_id:
+        where.append(_c.correlation_id == query.correlation_id)
+    if query.entity:
+        kind, _, one = query.entity.rpartition(":")
+        where.append(_c.entity_id == one)
+        if kind:
+            where.append(_c.entity_name == kind)
+    if query.text:
+        text = query.text.lower()
+        where.append(
+            sa.or_(
+                sa.func.lower(_c.label).contains(text, autoescape=True),
+                sa.func.lower(_c.action_type).contains(text, autoescape=True),
+                _c.entity_id == query.text,
+            )
+        )
+    return where
+
+
+def _subtree(command_id: str) -> sa.CTE:
+    found = (
+        sa.select(_c.command_id).where(_c.command_id == command_id).cte("subtree", recursive=True)
+    )
+    return found.union_all(
+        sa.select(_c.command_id).join(found, _c.parent_id == found.c.command_id)
+    )
+
+
+def _in_order(top: str, found: list[CommandEntity]) -> list[CommandEntity]:
+    parts: dict[str | None, list[CommandEntity]] = {}
+    for command in found:
+        parts.setdefault(command.parent_id, []).append(command)
+    ordered: list[CommandEntity] = []
+    stack = [one for one in found if one.command_id == top]
+    while stack:
+        command = stack.pop()
+        ordered.append(command)
+        below = parts.get(command.command_id, ())
+        # what was attached later has no place in the plan and comes last
+        stack.extend(
+            sorted(below, key=lambda one: (one.order < 0, one.order, one.command_id), reverse=True)
+        )
+    return ordered
+
+
+def _write_cursor(command: CommandEntity) -> str:
+    at = command.created_at.isoformat() if command.created_at else ""
+    return base64.urlsafe_b64encode(f"{at} {command.command_id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, command_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
+        return datetime.fromisoformat(at), command_id
+    except ValueError as problem:
+        raise BadInputError(f"the cursor {cursor!r} was not given by this server") from problem
+
+
+def _prefix_range(prefix: str) -> tuple[str, str]:
+    """Gives the least and the greatest id with this prefix, so that an index serves."""
+    digits = prefix.replace("-", "").lower()
+    if not digits or len(digits) > 32 or any(one not in "0123456789abcdef" for one in digits):
+        raise BadInputError(f"{prefix!r} is not the beginning of a command's id")
+    return _dashed(digits.ljust(32, "0")), _dashed(digits.ljust(32, "f"))
+
+
+def _dashed(digits: str) -> str:
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

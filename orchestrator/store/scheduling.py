@@ -1,0 +1,163 @@
+"""What the scheduler and the workers ask of the store: what is due, who is alive, who leads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.ports import WorkerRow
+from orchestrator.core.status import FINAL, TaskState
+from orchestrator.store import codec, statements
+from orchestrator.store.tables import async_task, command_entity, lease, worker
+
+_c, _t, _w = command_entity.c, async_task.c, worker.c
+OPEN = [TaskState.INITIALIZING, TaskState.POLLING, TaskState.ENDED, TaskState.CLEAR_FAILED]
+
+
+class Scheduling:
+    """Reads what is due, and keeps the registers of workers and leases."""
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a connection for reading."""
+        raise NotImplementedError
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a transaction that writes."""
+        raise NotImplementedError
+
+    def now(self) -> datetime:
+        """Gives the store's own time."""
+        raise NotImplementedError
+
+    def due(self, now: datetime, limit: int) -> list[CommandEntity]:
+        """Gives the commands whose `wake_at` has passed, the longest overdue first."""
+        statement = (
+            statements.HEADS.where(_c.wake_at.is_not(None), _c.wake_at <= now)
+            .order_by(_c.wake_at)
+            .limit(limit)
+        )
+        return self._read(statement, codec.to_entity)
+
+    def overdue_roots(self, now: datetime, limit: int) -> list[str]:
+        """Gives the roots that have not ended by their deadline and were not stopped for it yet."""
+        statement = (
+            sa.select(_c.command_id)
+            .where(_c.deadline.is_not(None), _c.deadline <= now, _c.stopping.is_(None))
+            .where(_c.action_state.not_in([one.value for one in FINAL]))
+            .where(_c.phase.in_(["execute", "start"]))
+            .limit(limit)
+        )
+        return self._read(statement, lambda row: row[0])
+
+    def scopes(self) -> list[tuple[str, str]]:
+        """Gives every (system, scope) that has an async task which is not cleared."""
+        statement = sa.select(_t.system, _t.scope).where(_t.state != TaskState.CLEARED).distinct()
+        return self._read(statement, lambda row: (row[0], row[1]))
+
+    def open_tasks(self, system: str, scope: str) -> list[TaskEntity]:
+        """Gives the tasks of a scope that are not cleared, oldest first."""
+        statement = (
+            sa.select(async_task)
+            .where(_t.system == system, _t.scope == scope, _t.state != TaskState.CLEARED)
+            .order_by(_t.created_at)
+        )
+        return self._read(statement, codec.to_task)
+
+    def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
+        """Gives the tasks whose lease or deadline has passed."""
+        statement = (
+            sa.select(async_task)
+            .where(_t.wake_at.is_not(None), _t.wake_at <= now)
+            .order_by(_t.wake_at)
+            .limit(limit)
+        )
+        return self._read(statement, codec.to_task)
+
+    def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]:
+        """Gives the commands that these workers have claimed."""
+        return self._read(
+            statements.HEADS.where(_c.worker_id.in_(list(worker_ids))), codec.to_entity
+        )
+
+    def strangers(self) -> list[str]:
+        """Gives the ids of workers that have claims and are not registered (any more)."""
+        known = sa.select(_w.worker_id)
+        statement = (
+            sa.select(_c.worker_id)
+            .where(_c.worker_id.is_not(None), _c.worker_id.not_in(known))
+            .distinct()
+        )
+        return self._read(statement, lambda row: row[0])
+
+    def _read(self, statement: sa.Select[Any], read: Any) -> list[Any]:
+        with self.reading() as connection:
+            return [read(row) for row in connection.execute(statement)]
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def heartbeat(self, row: WorkerRow) -> datetime:
+        """Registers a worker, or renews its lease; gives the store's time."""
+        values = {
+            "name": row.name,
+            "role": row.role,
+            "host": row.host,
+            "pid": row.pid,
+            "started_at": row.started_at,
+            "alive_until": row.alive_until,
+            "kinds": list(row.kinds),
+        }
+        with self.writing() as connection:
+            renewed = connection.execute(
+                sa.update(worker)
+                .where(_w.worker_id == row.worker_id)
+                .values(alive_until=row.alive_until)
+            ).rowcount
+            if not renewed:
+                connection.execute(sa.insert(worker).values(worker_id=row.worker_id, **values))
+        return self.now()
+
+    def farewell(self, worker_id: str) -> None:
+        """Strikes a worker off the register."""
+        with self.writing() as connection:
+            connection.execute(sa.delete(worker).where(_w.worker_id == worker_id))
+
+    def workers(self) -> list[WorkerRow]:
+        """Gives all registered workers, dead or alive."""
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(worker).order_by(_w.name)).all()
+        return [
+            WorkerRow(
+                worker_id=row.worker_id,
+                name=row.name,
+                role=row.role,
+                host=row.host,
+                pid=row.pid,
+                started_at=row.started_at,
+                alive_until=row.alive_until,
+                kinds=tuple(row.kinds or ()),
+            )
+            for row in rows
+        ]
+
+    def lead(self, name: str, holder: str, seconds: float) -> bool:
+        """Takes or renews a lease; False while somebody else has it."""
+        now = self.now()
+        until = now + timedelta(seconds=seconds)
+        with self.writing() as connection:
+            taken = connection.execute(
+                sa.update(lease)
+                .where(lease.c.name == name)
+                .where(sa.or_(lease.c.holder == holder, lease.c.until < now))
+                .values(holder=holder, until=until)
+            ).rowcount
+            if taken:
+                return True
+            known = connection.execute(sa.select(lease.c.holder).where(lease.c.name == name)).first()
+            if known is None:
+                connection.execute(sa.insert(lease).values(name=name, holder=holder, until=until))
+            return known is None

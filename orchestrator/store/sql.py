@@ -1,0 +1,141 @@
+"""The SQL store: PostgreSQL in production, SQLite embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
+from orchestrator.core.ports import Transaction
+from orchestrator.store.feed import Feed
+from orchestrator.store.reading import Reading
+from orchestrator.store.scheduling import Scheduling
+from orchestrator.store.statements import Statements
+from orchestrator.store.transaction import SqlTransaction
+
+BUSY_TIMEOUT_S = 15
+CONTENDED = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
+    """Makes the engine for a database URL; nothing is connected yet.
+
+    Raises BadInputError for a URL that cannot be read or is of another database.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except SQLAlchemyError as problem:
+        raise BadInputError(
+            f"the database URL {url!r} cannot be read; write postgresql://user@host/name or"
+            " sqlite:////path/to/file"
+        ) from problem
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    match parsed.get_backend_name():
+        case "postgresql":
+            return sa.create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=10,
+                pool_timeout=10,
+                connect_args={"connect_timeout": 5, "application_name": "orchestrator"},
+            )
+        case "sqlite":
+            engine = sa.create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=10,
+                connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+            )
+            _tune_sqlite(engine)
+            return engine
+        case other:
+            raise BadInputError(
+                f"the database URL names {other!r}; only postgresql and sqlite are supported"
+            )
+
+
+def _tune_sqlite(engine: sa.Engine) -> None:
+    @sa_event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin our transactions ourselves
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+        cursor.close()
+
+    @sa_event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        # A read that turns into a write fails at once in SQLite, so a writer says so at the beginning.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class SqlStore(Reading, Scheduling, Feed):
+    """Implements `orchestrator.core.ports.Store` on a database.
+
+    All methods raise UnavailableError when the database does not answer, is full or read-only, and
+    ContendedError when another transaction was in the way.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self._writing = engine.execution_options(writes=True)
+        self._known = Statements(engine.dialect.name)
+        Feed.__init__(self)
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        with self.writing() as connection:
+            yield SqlTransaction(connection, self._known)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        with translated(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        with translated(), self.engine.connect() as connection:
+            yield connection
+
+    def now(self) -> datetime:
+        if self.engine.dialect.name == "sqlite":
+            return datetime.now(UTC)
+        with self.reading() as connection:
+            found: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return found.astimezone(UTC)
+
+    def close(self) -> None:
+        """Gives back all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into ours."""
+    try:
+        yield
+    except IntegrityError as problem:
+        raise ContendedError(f"the database holds such a row already: {_reason(problem)}") from problem
+    except DBAPIError as problem:
+        code = getattr(problem.orig, "sqlstate", None)
+        if code in CONTENDED or "database is locked" in str(problem.orig):
+            raise ContendedError(f"another transaction was in the way: {_reason(problem)}") from problem
+        if code is not None and code[:2] in ("42", "22"):
+            raise  # a statement of ours is wrong, or the schema is: no use in trying again
+        raise UnavailableError(f"the database cannot be used now: {_reason(problem)}") from problem
+    except PoolTimeoutError as problem:
+        raise UnavailableError("all connections to the database are busy") from problem
+
+
+def _reason(problem: DBAPIError) -> str:
+    return str(problem.orig).strip().partition("\n")[0]

@@ -1,0 +1,163 @@
+"""The statements that change commands: each written once, for any number of rows, on both databases."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.store import codec
+from orchestrator.store.tables import (
+    Json,
+    async_task,
+    command_entity,
+    command_sequence,
+    event,
+)
+
+_c, _s = command_entity.c, command_sequence.c
+IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+
+HEADS = sa.select(*codec.HEAD).select_from(
+    command_entity.outerjoin(command_sequence, _s.entity_id == _c.command_id)
+)
+
+
+class Statements:
+    """The statements for one dialect. They differ only in how a JSON parameter becomes rows."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+
+    def _rows(self, table: sa.Table, names: tuple[str, ...]) -> Any:
+        return codec.rows_source(table, names, self.dialect)
+
+    @cached_property
+    def insert_commands(self) -> sa.Insert:
+        rows = self._rows(command_entity, codec.COMMAND_COLUMNS)
+        return sa.insert(command_entity).from_select(
+            codec.COMMAND_COLUMNS, sa.select(*(rows.c[name] for name in codec.COMMAND_COLUMNS))
+        )
+
+    @cached_property
+    def insert_places(self) -> sa.Insert:
+        rows = self._rows(command_sequence, codec.PLACE_COLUMNS)
+        return sa.insert(command_sequence).from_select(
+            codec.PLACE_COLUMNS, sa.select(*(rows.c[name] for name in codec.PLACE_COLUMNS))
+        )
+
+    @cached_property
+    def append_events(self) -> sa.Insert:
+        rows = self._rows(event, codec.LOG_COLUMNS)
+        return sa.insert(event).from_select(
+            codec.LOG_COLUMNS, sa.select(*(rows.c[name] for name in codec.LOG_COLUMNS))
+        )
+
+    @cached_property
+    def save_commands(self) -> sa.Update:
+        """Compare-and-set: a row that does not stand at the revision before is left alone."""
+        rows = self._rows(command_entity, codec.CHANGED_COLUMNS)
+        changed = {
+            _c[name]: rows.c[name] for name in codec.CHANGED_COLUMNS if name != "command_id"
+        }
+        return (
+            sa.update(command_entity)
+            .values(changed)
+            .where(_c.command_id == rows.c.command_id, _c.revision == rows.c.revision - 1)
+        )
+
+    @cached_property
+    def lock_commands(self) -> sa.Select[Any]:
+        """Leaf before root, for a part's id is greater than its parent's: all lock in one order."""
+        return (
+            HEADS.where(_c.command_id.in_(IDS))
+            .order_by(_c.command_id.desc())
+            .with_for_update(of=command_entity)
+        )
+
+    @cached_property
+    def lock_parts(self) -> sa.Select[Any]:
+        return (
+            HEADS.where(_c.parent_id == sa.bindparam("parent_id"))
+            .order_by(_s.order_in_sequence, _c.command_id)
+            .with_for_update(of=command_entity)
+        )
+
+    @cached_property
+    def lock_parts_in(self) -> sa.Select[Any]:
+        statuses: sa.BindParameter[Any] = sa.bindparam("statuses", expanding=True)
+        return self.lock_parts.where(_c.action_state.in_(statuses))
+
+    def lock_edge(self, *, last: bool) -> sa.Select[Any]:
+        order = _s.order_in_sequence.desc() if last else _s.order_in_sequence.asc()
+        return (
+            sa.select(*codec.HEAD)
+            .select_from(
+                command_sequence.join(command_entity, _s.entity_id == _c.command_id)
+            )
+            .where(_s.sequence_id == sa.bindparam("parent_id"), _s.order_in_sequence >= 0)
+            .order_by(order)
+            .limit(1)
+            .with_for_update(of=command_entity)
+        )
+
+    @cached_property
+    def lock_first(self) -> sa.Select[Any]:
+        return self.lock_edge(last=False)
+
+    @cached_property
+    def lock_last(self) -> sa.Select[Any]:
+        return self.lock_edge(last=True)
+
+    @cached_property
+    def lock_previous(self) -> sa.Select[Any]:
+        return (
+            sa.select(*codec.HEAD)
+            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
+            .where(_s.next_command_id == sa.bindparam("command_id"))
+            .with_for_update(of=command_entity)
+        )
+
+    @cached_property
+    def insert_tasks(self) -> sa.Insert:
+        rows = self._rows(async_task, codec.TASK_COLUMNS)
+        return sa.insert(async_task).from_select(
+            codec.TASK_COLUMNS, sa.select(*(rows.c[name] for name in codec.TASK_COLUMNS))
+        )
+
+    @cached_property
+    def save_tasks(self) -> sa.Update:
+        rows = self._rows(async_task, codec.TASK_COLUMNS)
+        changed = {
+            async_task.c[name]: rows.c[name] for name in codec.TASK_COLUMNS if name != "task_id"
+        }
+        return (
+            sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
+        )
+
+
+PAYLOADS = sa.select(_c.command_id, _c.parameters, _c.inputs).where(_c.command_id.in_(IDS))
+VALUES = sa.select(_c.command_id, _c.return_value).where(
+    _c.command_id.in_(IDS), _c.outcome == "succeeded"
+)
+VALUES_OF_PARTS = (
+    sa.select(_c.return_value)
+    .select_from(command_entity.join(command_sequence, _s.entity_id == _c.command_id))
+    .where(
+        _c.parent_id == sa.bindparam("parent_id"),
+        _c.action_type.in_(sa.bindparam("kinds", expanding=True)),
+        _c.outcome == "succeeded",
+    )
+    .order_by(_s.order_in_sequence)
+)
+SET_VALUE = (
+    sa.update(command_entity)
+    .where(_c.command_id == sa.bindparam("id_"))
+    .values(return_value=sa.bindparam("value_", type_=Json))
+)
+SET_INPUTS = (
+    sa.update(command_entity)
+    .where(_c.command_id == sa.bindparam("id_"))
+    .values(inputs=sa.bindparam("inputs_", type_=Json))
+)

@@ -1,0 +1,303 @@
+"""The tables. Names and columns start from the Task Manager design that this project grew out of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time: `timestamptz` on PostgreSQL, sortable ISO text of fixed width on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(32))
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return instant_text(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        return value.astimezone(UTC) if value is not None else None
+
+
+def instant_text(value: datetime) -> str:
+    """Gives a time as text that sorts as the time does."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+Id = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
+Text = sa.Text()
+Json = sa.JSON(none_as_null=True)
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+command_entity = sa.Table(
+    "command_entity",
+    metadata,
+    sa.Column("command_id", Id, primary_key=True),
+    sa.Column("root_id", Id, nullable=False),
+    sa.Column("parent_id", Id),
+    sa.Column("action_type", Text, nullable=False),  # the kind
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("label", Text, nullable=False),
+    sa.Column("action_state", Text, nullable=False),  # the status
+    sa.Column("phase", Text, nullable=False),
+    sa.Column("mode", Text),
+    sa.Column("verbs", sa.Integer, nullable=False),
+    sa.Column("in_sequence", sa.Boolean, nullable=False),
+    sa.Column("best_effort", sa.Boolean, nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("pending", sa.Integer, nullable=False),
+    sa.Column("outcome", Text),
+    sa.Column("stopping", Text),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("deaths", sa.Integer, nullable=False),
+    sa.Column("nudges", sa.Integer, nullable=False),
+    sa.Column("worker_id", Text),
+    sa.Column("wake_at", Instant),
+    sa.Column("deadline", Instant),
+    sa.Column("locks", Json),
+    sa.Column("entity_name", Text),  # what type of thing the command is about
+    sa.Column("entity_id", Text),
+    sa.Column("owner_id", Text, nullable=False),
+    sa.Column("owner_type", Text, nullable=False),
+    sa.Column("correlation_id", Text),
+    sa.Column("message", Text),
+    sa.Column("progress", sa.Float),
+    sa.Column("weight", sa.Integer, nullable=False),
+    sa.Column("visible_to_ui", sa.Boolean, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("start_time", Instant),
+    sa.Column("end_time", Instant),
+    sa.Column("last_update_time", Instant, nullable=False),
+    sa.Column("parameters", Json, nullable=False),
+    sa.Column("inputs", Json),
+    sa.Column("return_value", Json),
+)
+_c = command_entity.c
+sa.Index("ix_command_entity_root_id", _c.root_id)
+sa.Index("ix_command_entity_parent_id", _c.parent_id)
+sa.Index(
+    "ix_command_entity_wake_at",
+    _c.wake_at,
+    postgresql_where=_c.wake_at.is_not(None),
+    sqlite_where=_c.wake_at.is_not(None),
+)
+sa.Index(
+    "ix_command_entity_worker_id",
+    _c.worker_id,
+    postgresql_where=_c.worker_id.is_not(None),
+    sqlite_where=_c.worker_id.is_not(None),
+)
+sa.Index(
+    "ix_command_entity_deadline",
+    _c.deadline,
+    postgresql_where=_c.deadline.is_not(None),
+    sqlite_where=_c.deadline.is_not(None),
+)
+sa.Index(
+    "ix_command_entity_created_at",
+    _c.created_at,
+    postgresql_where=_c.parent_id.is_(None),
+    sqlite_where=_c.parent_id.is_(None),
+)
+sa.Index(
+    "ix_command_entity_correlation_id",
+    _c.correlation_id,
+    postgresql_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),
+    sqlite_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),
+)
+sa.Index(
+    "ix_command_entity_entity_id",
+    _c.entity_id,
+    postgresql_where=sa.and_(_c.parent_id.is_(None), _c.entity_id.is_not(None)),
+    sqlite_where=sa.and_(_c.parent_id.is_(None), _c.entity_id.is_not(None)),
+)
+
+command_sequence = sa.Table(
+    "command_sequence",
+    metadata,
+    sa.Column("entity_id", Id, primary_key=True),  # the command whose place this is
+    sa.Column("sequence_id", Id, nullable=False),  # its parent
+    sa.Column("order_in_sequence", sa.Integer, nullable=False),
+    sa.Column("next_command_id", Id),
+    sa.Column("initiator_command_id", Id, nullable=False),  # its root
+)
+sa.Index(
+    "ix_command_sequence_sequence_id",
+    command_sequence.c.sequence_id,
+    command_sequence.c.order_in_sequence,
+)
+sa.Index(
+    "ix_command_sequence_next_command_id",
+    command_sequence.c.next_command_id,
+    postgresql_where=command_sequence.c.next_command_id.is_not(None),
+    sqlite_where=command_sequence.c.next_command_id.is_not(None),
+)
+
+async_task = sa.Table(
+    "async_task",
+    metadata,
+    sa.Column("task_id", Id, primary_key=True),
+    sa.Column("command_id", Id, nullable=False),
+    sa.Column("root_id", Id, nullable=False),
+    sa.Column("system", Text, nullable=False),
+    sa.Column("scope", Text, nullable=False),
+    sa.Column("verb", Text, nullable=False),
+    sa.Column("request", Json, nullable=False),
+    sa.Column("description", Text, nullable=False),
+    sa.Column("external_id", Text),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("progress", sa.Float),
+    sa.Column("message", Text),
+    sa.Column("result", Json),
+    sa.Column("detail", Json),
+    sa.Column("stop_requested", sa.Boolean, nullable=False),
+    sa.Column("lease_s", sa.Float),
+    sa.Column("when_silent", Text, nullable=False),
+    sa.Column("correlation_id", Text),
+    sa.Column("wake_at", Instant),
+    sa.Column("deadline", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+_t = async_task.c
+sa.Index("ix_async_task_command_id", _t.command_id)
+sa.Index(
+    "ix_async_task_open",
+    _t.system,
+    _t.scope,
+    _t.external_id,
+    postgresql_where=_t.state != "Cleared",
+    sqlite_where=_t.state != "Cleared",
+)
+sa.Index(
+    "ix_async_task_wake_at",
+    _t.wake_at,
+    postgresql_where=_t.wake_at.is_not(None),
+    sqlite_where=_t.wake_at.is_not(None),
+)
+
+entity_lock = sa.Table(
+    "entity_lock",
+    metadata,
+    sa.Column("entity_type", Text, primary_key=True),
+    sa.Column("entity_id", Text, primary_key=True),
+    sa.Column("command_id", Id, primary_key=True),
+    sa.Column("root_id", Id, nullable=False),
+    sa.Column("mode", Text, nullable=False),
+    sa.Column("held", sa.Boolean, nullable=False),
+    sa.Column("place", sa.BigInteger, nullable=False),  # in the queue: first come, first served
+    sa.Column("since", Instant, nullable=False),
+)
+sa.Index("ix_entity_lock_command_id", entity_lock.c.command_id)
+sa.Index("ix_entity_lock_root_id", entity_lock.c.root_id)
+
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column(
+        "seq",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("command_id", Id, nullable=False),
+    sa.Column("root_id", Id, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("path", Text, nullable=False),
+    sa.Column("phase", Text, nullable=False),
+    sa.Column("causes", Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("worker_id", Text),
+    sa.Column("message", Text),
+    sa.Column("progress", sa.Float),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_event_command_id", event.c.command_id)
+
+worker = sa.Table(
+    "worker",
+    metadata,
+    sa.Column("worker_id", Text, primary_key=True),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("host", Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("alive_until", Instant, nullable=False),
+    sa.Column("kinds", Json),
+)
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("holder", Text, nullable=False),
+    sa.Column("until", Instant, nullable=False),
+)
+
+idempotency_key = sa.Table(
+    "idempotency_key",
+    metadata,
+    sa.Column("key", Text, primary_key=True),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("command_id", Id, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+api_token = sa.Table(
+    "api_token",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("digest", Text, nullable=False),
+    sa.Column("role", Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+sa.Index("ix_api_token_digest", api_token.c.digest, unique=True)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column(
+        "audit_id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("verb", Text, nullable=False),
+    sa.Column("command_id", Id),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+sa.Index("ix_audit_command_id", audit.c.command_id)

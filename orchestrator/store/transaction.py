@@ -1,0 +1,215 @@
+"""A transaction of the SQL store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.core.asynctask import TaskReport
+from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
+from orchestrator.core.errors import ContendedError
+from orchestrator.core.ports import Blocker
+from orchestrator.core.status import Status, TaskState
+from orchestrator.store import codec, statements
+from orchestrator.store.locking import LockBook
+from orchestrator.store.statements import Statements
+from orchestrator.store.tables import (
+    async_task,
+    audit,
+    command_entity,
+    command_sequence,
+    entity_lock,
+    idempotency_key,
+)
+
+CHUNK = 2_000  # rows of one JSON parameter: keeps a large plan's memory in bounds
+T = TypeVar("T")
+
+
+class SqlTransaction:
+    """Implements `orchestrator.core.ports.Transaction` on one connection."""
+
+    def __init__(self, connection: sa.Connection, known: Statements) -> None:
+        self._connection = connection
+        self._known = known
+        self._locks = LockBook(connection)
+
+    def _heads(self, statement: sa.Select[Any], parameters: dict[str, Any]) -> list[CommandEntity]:
+        return [codec.to_entity(row) for row in self._connection.execute(statement, parameters)]
+
+    def lock(self, ids: Collection[str]) -> list[CommandEntity]:
+        return [
+            one
+            for chunk in chunks(list(ids))
+            for one in self._heads(self._known.lock_commands, {"ids": chunk})
+        ]
+
+    def parts(
+        self, parent_id: str, statuses: Collection[Status] | None = None
+    ) -> list[CommandEntity]:
+        if statuses is None:
+            return self._heads(self._known.lock_parts, {"parent_id": parent_id})
+        return self._heads(
+            self._known.lock_parts_in, {"parent_id": parent_id, "statuses": list(statuses)}
+        )
+
+    def edge_part(self, parent_id: str, *, last: bool) -> CommandEntity | None:
+        statement = self._known.lock_last if last else self._known.lock_first
+        return next(iter(self._heads(statement, {"parent_id": parent_id})), None)
+
+    def previous(self, command_id: str) -> CommandEntity | None:
+        return next(iter(self._heads(self._known.lock_previous, {"command_id": command_id})), None)
+
+    def payloads(self, ids: Collection[str]) -> dict[str, Payload]:
+        rows = self._connection.execute(statements.PAYLOADS, {"ids": list(ids)})
+        return {row[0]: Payload(row[1], row[2] or {}) for row in rows}
+
+    def values(self, ids: Collection[str]) -> dict[str, Any]:
+        rows = self._connection.execute(statements.VALUES, {"ids": list(ids)})
+        return {row[0]: row[1] for row in rows}
+
+    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
+        rows = self._connection.execute(
+            statements.VALUES_OF_PARTS, {"parent_id": parent_id, "kinds": list(kinds)}
+        )
+        return [row[0] for row in rows]
+
+    def insert(self, commands: Sequence[NewCommand]) -> None:
+        for chunk in chunks(commands):
+            rows = codec.json_rows(codec.new_row(one) for one in chunk)
+            self._connection.execute(self._known.insert_commands, {"rows": rows})
+        places = [one for one in commands if one.entity.parent_id]
+        for chunk in chunks(places):
+            rows = codec.json_rows(codec.place_row(one) for one in chunk)
+            self._connection.execute(self._known.insert_places, {"rows": rows})
+
+    def set_payload(self, command_id: str, payload: Payload) -> None:
+        self._connection.execute(
+            statements.SET_INPUTS, {"id_": command_id, "inputs_": dict(payload.inputs)}
+        )
+
+    def save(self, commands: Sequence[CommandEntity]) -> None:
+        for chunk in chunks(commands):
+            rows = codec.json_rows(codec.changed_row(one) for one in chunk)
+            saved = self._connection.execute(self._known.save_commands, {"rows": rows}).rowcount
+            if saved != len(chunk):
+                raise ContendedError(
+                    f"{len(chunk) - saved} of {len(chunk)} commands were changed by somebody else"
+                )
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        self._connection.execute(
+            statements.SET_VALUE,
+            [{"id_": command_id, "value_": value} for command_id, value in values.items()],
+        )
+
+    def log(self, transitions: Sequence[Transition]) -> None:
+        for chunk in chunks(transitions):
+            rows = codec.json_rows(codec.event_row(one) for one in chunk)
+            self._connection.execute(self._known.append_events, {"rows": rows})
+
+    def drop_parts(self, parent_id: str) -> None:
+        below = _below(parent_id)
+        ids = [row[0] for row in self._connection.execute(sa.select(below.c.command_id))]
+        for chunk in chunks(ids):
+            for table, column in (
+                (entity_lock, entity_lock.c.command_id),
+                (async_task, async_task.c.command_id),
+                (command_sequence, command_sequence.c.entity_id),
+                (command_entity, command_entity.c.command_id),
+            ):
+                self._connection.execute(sa.delete(table).where(column.in_(chunk)))
+
+    def acquire(self, command: CommandEntity, now: datetime) -> Blocker | None:
+        return self._locks.acquire(command, now)
+
+    def release(self, command_ids: Collection[str]) -> list[str]:
+        return self._locks.release(command_ids)
+
+    def insert_task(self, task: TaskEntity) -> None:
+        rows = codec.json_rows([codec.task_row(task)])
+        self._connection.execute(self._known.insert_tasks, {"rows": rows})
+
+    def open_task(self, command_id: str) -> TaskEntity | None:
+        statement = (
+            sa.select(async_task)
+            .where(async_task.c.command_id == command_id)
+            .where(async_task.c.state != TaskState.CLEARED)
+            .order_by(async_task.c.created_at.desc())
+            .limit(1)
+            .with_for_update()
+        )
+        row = self._connection.execute(statement).first()
+        return None if row is None else codec.to_task(row)
+
+    def find_task(self, report: TaskReport) -> TaskEntity | None:
+        statement = sa.select(async_task).with_for_update()
+        if report.task_id is not None:
+            statement = statement.where(async_task.c.task_id == report.task_id)
+        else:
+            statement = statement.where(
+                async_task.c.system == report.system,
+                async_task.c.scope == report.scope,
+                async_task.c.external_id == report.external_id,
+                async_task.c.state != TaskState.CLEARED,
+            )
+        row = self._connection.execute(statement).first()
+        return None if row is None else codec.to_task(row)
+
+    def save_tasks(self, tasks: Sequence[TaskEntity]) -> None:
+        for chunk in chunks(tasks):
+            rows = codec.json_rows(codec.task_row(one) for one in chunk)
+            self._connection.execute(self._known.save_tasks, {"rows": rows})
+
+    def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
+        known = sa.select(idempotency_key.c.digest, idempotency_key.c.command_id).where(
+            idempotency_key.c.key == key
+        )
+        row = self._connection.execute(known).first()
+        if row is not None:
+            return row[0], row[1]
+        try:
+            self._connection.execute(
+                sa.insert(idempotency_key).values(
+                    key=key, digest=digest, command_id=command_id, created_at=sa_now()
+                )
+            )
+        except IntegrityError as problem:
+            raise ContendedError(f"request {key!r} is being submitted by somebody else") from problem
+        return None
+
+    def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
+        self._connection.execute(
+            sa.insert(audit).values(
+                actor=actor, verb=verb, command_id=command_id, reason=reason, at=at
+            )
+        )
+
+
+def chunks(items: Sequence[T]) -> Iterator[list[T]]:
+    """Gives the items in lists of bounded length."""
+    for start in range(0, len(items), CHUNK):
+        yield list(items[start : start + CHUNK])
+
+
+def _below(command_id: str) -> sa.CTE:
+    """Gives the ids of all commands below this one."""
+    parts = (
+        sa.select(command_entity.c.command_id)
+        .where(command_entity.c.parent_id == command_id)
+        .cte("below", recursive=True)
+    )
+    return parts.union_all(
+        sa.select(command_entity.c.command_id).join(
+            parts, command_entity.c.parent_id == parts.c.command_id
+        )
+    )
+
+
+def sa_now() -> sa.ColumnElement[datetime]:
+    """Gives the database's own time, for columns that only people read."""
+    return sa.func.now()
