@@ -134,6 +134,8 @@ class Machines:
                 states = {self._storage.metadata(*place, one)["legality"] for one in volumes}
                 if mirror["volumeID"] not in volumes or states != {"LEGAL"}:
                     raise RefusalError(40, "Resource unavailable")
+                data = self._storage.path(*_place(drive)).read_bytes()
+                self._storage.path(*_place(mirror)).write_bytes(data)
                 drive.update(mirror)
             del drive["diskReplicate"]
             write_json(self._file(vm_id), vm)
@@ -171,6 +173,10 @@ class Machines:
 
     def _file(self, vm_id: str) -> Path:
         return self._directory / f"{vm_id}.json"
+
+
+def _place(drive: Drive) -> tuple[str, str, str]:
+    return drive["domainID"], drive["imageID"], drive["volumeID"]
 
 
 def _is_same(one: Drive, other: Drive) -> bool:

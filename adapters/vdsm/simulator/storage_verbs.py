@@ -74,6 +74,8 @@ def _create_volume(host: Host, params: Params) -> Work:
     place = params["storagedomainID"], params["imageID"], params["volumeID"]
     size = int(params["size"])
     parent = params.get("srcVolUUID") or NO_PARENT
+    if parent != NO_PARENT:
+        storage.metadata(place[0], place[1], parent)  # refuses an overlay of nothing
     if size <= 0:
         raise RefusalError(1000, f"Invalid parameter: 'size={size}'")
     created: list[Path] = []

@@ -1,0 +1,57 @@
+"""The commands on VMs, disks and images that come with the VDSM adapter."""
+
+from adapters.vdsm.commands.copy_disk import CheckCopy, CopyDisk
+from adapters.vdsm.commands.image import RemoveImage
+from adapters.vdsm.commands.live_migrate import (
+    FoldOverlay,
+    LiveMigrateDisk,
+    PivotDisk,
+    StartReplication,
+)
+from adapters.vdsm.commands.notify import NotifyOwner
+from adapters.vdsm.commands.rapid_clone import (
+    AttachLun,
+    CheckChain,
+    CoalesceImage,
+    CreateVm,
+    MergeVolume,
+    RapidClone,
+)
+from adapters.vdsm.commands.remove_vm import RemoveVm
+from adapters.vdsm.commands.snapshot import (
+    CreateOverlay,
+    CreateSnapshot,
+    FreezeGuest,
+    TakeSnapshot,
+    ThawGuest,
+)
+from adapters.vdsm.commands.stop_vm import StopVm
+from adapters.vdsm.commands.volume import CopyData, CopyVolumes, CreateVolume, DeleteVolume
+
+__all__ = [
+    "AttachLun",
+    "CheckChain",
+    "CheckCopy",
+    "CoalesceImage",
+    "CopyData",
+    "CopyDisk",
+    "CopyVolumes",
+    "CreateOverlay",
+    "CreateSnapshot",
+    "CreateVm",
+    "CreateVolume",
+    "DeleteVolume",
+    "FoldOverlay",
+    "FreezeGuest",
+    "LiveMigrateDisk",
+    "MergeVolume",
+    "NotifyOwner",
+    "PivotDisk",
+    "RapidClone",
+    "RemoveImage",
+    "RemoveVm",
+    "StartReplication",
+    "StopVm",
+    "TakeSnapshot",
+    "ThawGuest",
+]

@@ -1,0 +1,27 @@
+"""Removing an image with all its volumes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from adapters.vdsm.adapter import Vdsm
+from orchestrator import AsyncTask, Command, Locks, exclusive
+
+
+class RemoveImage(
+    Command, kind="image.remove", label="Remove image {image_id}", timeout=timedelta(hours=1)
+):
+    """Removes an image; one that is gone is fine. `post_zero` overwrites its data first."""
+
+    image_id: UUID
+    storage_domain_id: UUID | None = None
+    post_zero: bool = False
+
+    def locks(self) -> Locks:
+        return exclusive("disk", self.image_id)
+
+    def execute(self, vdsm: Vdsm) -> AsyncTask[None]:
+        return vdsm.delete_image(
+            self.image_id, storage_domain_id=self.storage_domain_id, post_zero=self.post_zero
+        )

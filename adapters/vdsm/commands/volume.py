@@ -1,0 +1,69 @@
+"""The parts that several flows share: creating, copying and deleting volumes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
+from orchestrator import AsyncTask, Command, Plan, parallel
+
+
+class CreateVolume(
+    Command, kind="volume.create", label="Create volume {address}", timeout=timedelta(minutes=30)
+):
+    """Creates a volume under an id that is known before. Undone by deleting it."""
+
+    address: VolumeAddress
+    size_bytes: int
+    parent_id: UUID | None = None
+
+    def execute(self, vdsm: Vdsm) -> AsyncTask[Volume]:
+        return vdsm.create_volume(
+            self.address, size_bytes=self.size_bytes, parent_id=self.parent_id
+        )
+
+    def compensate(self, vdsm: Vdsm) -> AsyncTask[None]:
+        return vdsm.delete_volume(self.address)
+
+
+class DeleteVolume(
+    Command, kind="volume.delete", label="Delete volume {address}", timeout=timedelta(minutes=30)
+):
+    """Deletes a volume; one that is gone is fine."""
+
+    address: VolumeAddress
+
+    def execute(self, vdsm: Vdsm) -> AsyncTask[None]:
+        return vdsm.delete_volume(self.address)
+
+
+class CopyData(
+    Command, kind="volume.copy", label="Copy volume {source}", timeout=timedelta(hours=12)
+):
+    """Copies a volume's data into another, with progress. Undone with the destination."""
+
+    source: VolumeAddress
+    destination: Volume
+
+    def execute(self, vdsm: Vdsm) -> AsyncTask[CopiedData]:
+        return vdsm.copy_data(self.source, self.destination)
+
+
+class CopyVolumes(
+    Command, kind="volume.copy_all", label="Copy the volumes", timeout=timedelta(hours=12)
+):
+    """Copies each source into the volume that was created for it, side by side.
+
+    The sources are in the order in which their destinations were created; destinations beyond the
+    last source stay empty.
+    """
+
+    sources: tuple[VolumeAddress, ...]
+
+    def plan(self, destinations: list[Volume]) -> Plan:
+        return parallel(
+            CopyData(source=source, destination=destination)
+            for source, destination in zip(self.sources, destinations, strict=False)
+        )

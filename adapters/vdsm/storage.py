@@ -1,0 +1,136 @@
+"""What commands ask of storage: tasks, only described here, and questions, asked at once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from adapters.vdsm.calls import Calls
+from adapters.vdsm.reports import SYSTEM
+from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
+from orchestrator import AsyncTask, Refused
+
+
+class StorageVerbs:
+    """Images and volumes of the configured pool. Where no storage domain is given, the configured
+    one is meant.
+
+    The methods that return an `AsyncTask` call nobody: the engine stores what they return and has
+    it started. The others call VDSM, and raise `Refused` or `TryAgain`.
+    """
+
+    _calls: Calls
+
+    @property
+    def storage_domain_id(self) -> UUID:
+        """The storage domain that is meant where none is given."""
+        return self._calls.settings.storage_domain
+
+    def delete_image(
+        self, image_id: UUID, *, storage_domain_id: UUID | None = None, post_zero: bool = False
+    ) -> AsyncTask[None]:
+        """Describes the removal of an image with all its volumes; an image that is gone is a
+        success.
+
+        `post_zero` overwrites the data first.
+        """
+        request = {
+            "storage_domain_id": str(storage_domain_id or self.storage_domain_id),
+            "image_id": str(image_id),
+            "post_zero": post_zero,
+        }
+        return self._task("Image.delete", request, f"Delete image {image_id}")
+
+    def create_volume(
+        self,
+        address: VolumeAddress,
+        *,
+        size_bytes: int,
+        parent_id: UUID | None = None,
+        preallocated: bool = False,
+    ) -> AsyncTask[Volume]:
+        """Describes the creation of a volume under an id of ours, and of its image with the first
+        one.
+
+        With a parent it is an overlay. A legal volume of that id that is there already is a
+        success.
+        """
+        request = {
+            "address": address.model_dump(mode="json"),
+            "size_bytes": size_bytes,
+            "parent_id": None if parent_id is None else str(parent_id),
+            "preallocated": preallocated,
+        }
+        return self._task("Volume.create", request, f"Create volume {address}")
+
+    def delete_volume(self, address: VolumeAddress) -> AsyncTask[None]:
+        """Describes the removal of one volume; one that is gone is a success."""
+        request = {"address": address.model_dump(mode="json")}
+        return self._task("Volume.delete", request, f"Delete volume {address}")
+
+    def copy_data(self, source: VolumeAddress, destination: Volume) -> AsyncTask[CopiedData]:
+        """Describes a copy of all data; the destination must still have its generation."""
+        request = {
+            "source": source.model_dump(mode="json"),
+            "written": destination.address.model_dump(mode="json"),
+            "generation": destination.generation,
+        }
+        return self._task("SDM.copy_data", request, f"Copy {source} to {destination.address}")
+
+    def merge_volume(self, top_id: UUID, base: Volume) -> AsyncTask[None]:
+        """Describes the merge of an overlay into its base; the overlay stays, to be deleted."""
+        request = {
+            "written": base.address.model_dump(mode="json"),
+            "top_id": str(top_id),
+            "generation": base.generation,
+        }
+        return self._task("SDM.merge", request, f"Merge {top_id} into {base.address}")
+
+    def find_volume(self, address: VolumeAddress) -> Volume | None:
+        """Gives the volume as it is now, or None."""
+        return self._calls.volume(address)
+
+    def volume(self, address: VolumeAddress) -> Volume:
+        """Gives the volume as it is now; `Refused` when there is none."""
+        found = self.find_volume(address)
+        if found is None:
+            raise Refused(f"volume {address} does not exist; check the ids and the storage domain")
+        return found
+
+    def image_exists(self, image_id: UUID, *, storage_domain_id: UUID | None = None) -> bool:
+        """Whether the image is in the storage domain."""
+        domain = storage_domain_id or self.storage_domain_id
+        return self._calls.volume_ids(str(domain), str(image_id)) is not None
+
+    def chain(self, image_id: UUID, *, storage_domain_id: UUID | None = None) -> tuple[Volume, ...]:
+        """Gives the image's volumes, lowest base first; `Refused` when the image is gone."""
+        domain = storage_domain_id or self.storage_domain_id
+        ids = self._calls.volume_ids(str(domain), str(image_id))
+        if not ids:
+            raise Refused(f"image {image_id} is not in storage domain {domain}; check both ids")
+        places = (
+            VolumeAddress(storage_domain_id=domain, image_id=image_id, volume_id=UUID(one))
+            for one in ids
+        )
+        return _in_order(image_id, [self.volume(place) for place in places])
+
+    def _task(self, verb: str, request: dict[str, Any], description: str) -> AsyncTask[Any]:
+        return AsyncTask(
+            system=SYSTEM,
+            scope=str(self._calls.settings.storage_pool),
+            verb=verb,
+            request=request,
+            description=description,
+        )
+
+
+def _in_order(image_id: UUID, volumes: list[Volume]) -> tuple[Volume, ...]:
+    above = {one.parent_id: one for one in volumes}
+    chain: list[Volume] = []
+    below: UUID | None = None
+    while (found := above.get(below)) is not None and len(chain) < len(volumes):
+        chain.append(found)
+        below = found.address.volume_id
+    if len(chain) != len(volumes):
+        raise Refused(f"the volumes of image {image_id} are not one chain; look at it on the host")
+    return tuple(chain)
