@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from adapters.gluster.adapter import Gluster
+    from adapters.gluster.gluster import Gluster
 
 
 def adapter() -> Gluster:
@@ -14,8 +14,8 @@ def adapter() -> Gluster:
     # so what it has to load before it can answer must stay small.
     from datetime import timedelta  # noqa: PLC0415
 
-    from adapters.gluster.adapter import Gluster  # noqa: PLC0415
     from adapters.gluster.cli import GlusterCli  # noqa: PLC0415
+    from adapters.gluster.gluster import Gluster  # noqa: PLC0415
     from adapters.gluster.settings import GlusterSettings  # noqa: PLC0415
 
     settings = GlusterSettings()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adapters.gluster.adapter import Gluster
 from adapters.gluster.commands.names import VolumeName, lock_volume
+from adapters.gluster.gluster import Gluster
 from adapters.gluster.tasks import RebalanceResult
 from orchestrator import AsyncTask, Command, Locks
 

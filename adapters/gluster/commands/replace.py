@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from adapters.gluster.adapter import Gluster
 from adapters.gluster.commands.names import BrickName, VolumeName, lock_volume
+from adapters.gluster.gluster import Gluster
 from orchestrator import Command, Locks
 
 

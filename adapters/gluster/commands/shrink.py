@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters.gluster.adapter import Gluster
 from adapters.gluster.commands.names import BrickName, VolumeName, lock_volume
+from adapters.gluster.gluster import Gluster
 from adapters.gluster.tasks import RemoveBricksResult
 from orchestrator import AsyncTask, Command, Locks, Plan, sequence
 

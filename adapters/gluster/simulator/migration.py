@@ -63,12 +63,13 @@ def remove_brick(cluster: Cluster, name: str, bricks: list[str], action: str) ->
         return _no_removal(f"Volume {name} does not exist", errno=0)
     if action in ("status", "stop"):
         return _watch_removal(cluster, name, bricks, action)
-    if no := _may_leave(name, volume, bricks):
+    no = _may_leave(name, volume, bricks)
+    if no is None and action == "commit":
+        no = _may_commit(cluster, volume, bricks)
+    if no is not None:
         return no
     if action == "start":
         return _start_removal(cluster, name, volume, bricks)
-    if action == "commit" and (no := _may_commit(cluster, volume, bricks)):
-        return no
     task = volume["task"]
     volume["bricks"] = [brick for brick in volume["bricks"] if brick not in bricks]
     volume["layout"] = _remaining(volume, bricks)
