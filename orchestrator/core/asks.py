@@ -16,7 +16,9 @@ from orchestrator.core.run import Run
 from orchestrator.core.status import Outcome
 
 VERBS = ("validate", "locks", "plan", "execute", "end", "compensate")
-PURE_VERBS = frozenset({"locks"})  # called when the command is stored, where nothing can be supplied
+PURE_VERBS = frozenset(
+    {"locks"}
+)  # called when the command is stored, where nothing can be supplied
 
 
 class Source(Enum):

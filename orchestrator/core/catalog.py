@@ -44,9 +44,7 @@ class Catalog:
     Raises BadCommandError, in one sentence, for whatever is wrong with a class.
     """
 
-    def __init__(
-        self, commands: Iterable[type[Command]], supplies: Iterable[object] = ()
-    ) -> None:
+    def __init__(self, commands: Iterable[type[Command]], supplies: Iterable[object] = ()) -> None:
         self.supplies = tuple(supplies)
         classes = _by_kind(commands)
         verbs = {kind: find_verbs(command) for kind, command in classes.items()}
@@ -67,7 +65,7 @@ class Catalog:
         """All kinds, sorted."""
         return tuple(sorted(self._types))
 
-    def __contains__(self, kind: str) -> bool:
+    def __contains__(self, kind: object) -> bool:
         return kind in self._types
 
     def of(self, kind: str) -> CommandType:
@@ -83,7 +81,9 @@ class Catalog:
         """Gives the type of a command value. Raises BadInputError when its class is not in the catalog."""
         declared = getattr(type(command), "declared", None)
         if declared is None:
-            raise BadInputError(f"{type(command).__name__} has no kind; write kind=... in its class line")
+            raise BadInputError(
+                f"{type(command).__name__} has no kind; write kind=... in its class line"
+            )
         return self.of(declared.kind)
 
     def supply(self, wanted: type) -> object:

@@ -39,7 +39,9 @@ def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) ->
         return Reaction(c)  # what is being ended or undone is not stopped halfway
     marked = replace(c, stopping=event.outcome, message=event.reason)
     if c.phase is Phase.START:
-        return Reaction(marked)  # it may have started outside: only the start, asked again, can tell
+        return Reaction(
+            marked
+        )  # it may have started outside: only the start, asked again, can tell
     if c.start_time is None:
         over = final(marked, event.outcome, now)
         letters = (*_to_parts_of(c, To.PENDING_PARTS, ev.Cancel()), *over.letters)
@@ -106,7 +108,9 @@ def restart_ended(c: CommandEntity, event: ev.Restart, now: datetime, policy: Po
     """Begins a root anew: what was done and not undone stays done."""
     fresh = begin(replace(_fresh(c), message=event.reason), ev.Begin(), now, policy)
     dropped = (Effect.DROP_PARTS,) if c.verbs & Verbs.PLAN else ()
-    return with_effects(replace(fresh, command=replace(fresh.command, message=event.reason)), dropped)
+    return with_effects(
+        replace(fresh, command=replace(fresh.command, message=event.reason)), dropped
+    )
 
 
 def reset(c: CommandEntity, _: ev.Reset, __: datetime, ___: Policy) -> Reaction:

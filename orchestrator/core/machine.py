@@ -122,7 +122,9 @@ def react(command: CommandEntity, event: ev.Event, now: datetime, policy: Policy
 def is_fenced(command: CommandEntity, event: ev.Event) -> bool:
     """Tells whether a worker speaks that has lost its claim: its words are dropped."""
     match event:
-        case ev.Done() | ev.Expanded() | ev.Suspended() | ev.Started() | ev.Failed() | ev.Postponed():
+        case (
+            ev.Done() | ev.Expanded() | ev.Suspended() | ev.Started() | ev.Failed() | ev.Postponed()
+        ):
             return command.status is not RUNNING or event.attempt != command.attempt
         case ev.Abandoned():
             return command.status is not RUNNING or event.worker_id != command.worker_id

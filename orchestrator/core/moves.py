@@ -147,9 +147,7 @@ def failed(c: CommandEntity, event: ev.Failed, now: datetime, policy: Policy) ->
     return give_up(c, now, policy, begun=event.begun)
 
 
-def give_up(
-    c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = True
-) -> Reaction:
+def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = True) -> Reaction:
     """Its verb will not be called again."""
     match c.phase:
         case Phase.EXECUTE if not begun:

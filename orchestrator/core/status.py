@@ -40,7 +40,9 @@ class Phase(StrEnum):
     UNDO_PARTS = "undo_parts"  # its parts are being undone, newest first
     END = "end"
     COMPENSATE = "compensate"  # its own undo
-    START_COMPENSATE = "start_compensate"  # the async task that `compensate` returned is to be started
+    START_COMPENSATE = (
+        "start_compensate"  # the async task that `compensate` returned is to be started
+    )
 
 
 class Outcome(StrEnum):

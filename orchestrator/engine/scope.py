@@ -101,9 +101,7 @@ def resolve_inputs(
     return inputs
 
 
-def _find(
-    known: CommandType, command_id: str, ask: Ask, scope: Scope, parts: Offers
-) -> Any | None:
+def _find(known: CommandType, command_id: str, ask: Ask, scope: Scope, parts: Offers) -> Any | None:
     if ask.verb in OWN_RESULT_VERBS and not ask.many and known.returns == ask.wanted:
         return command_id
     if ask.verb in PARTS_VERBS and (found := _from_offers(parts, ask)) is not None:

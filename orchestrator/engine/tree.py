@@ -152,7 +152,9 @@ class TreeBuilder:
                 f"the plan of {node.entity.kind} is {plan!r}; return sequence(...), parallel(...) or a command"
             )
         if not group.parts:
-            raise BadInputError(f"the plan of {node.entity.kind} is empty; give it a part, or define execute")
+            raise BadInputError(
+                f"the plan of {node.entity.kind} is empty; give it a part, or define execute"
+            )
         node.mode = group.mode
         node.parts = iter(group.parts)
 
@@ -194,4 +196,3 @@ class TreeBuilder:
                 f"the plan of {nodes[0].entity.kind} is nested deeper than {self.limits.depth}"
                 f" (… → {tail} → …); does a command contain itself without end?"
             )
-

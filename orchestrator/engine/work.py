@@ -37,9 +37,7 @@ LIVE = tuple(status for status in Status if status not in FINAL)
 class UnitOfWork:
     """Runs the machine over the commands that a transaction touches, each loaded and stored once."""
 
-    def __init__(
-        self, tx: Transaction, now: datetime, policy: Policy, rng: random.Random
-    ) -> None:
+    def __init__(self, tx: Transaction, now: datetime, policy: Policy, rng: random.Random) -> None:
         self.tx = tx
         self.now = now
         self.policy = policy
@@ -104,7 +102,9 @@ class UnitOfWork:
         command = self.command(command_id)
         if command is None:
             return
-        policy = replace(self.policy, random=self.rng.random()) if _needs_random(event) else self.policy
+        policy = (
+            replace(self.policy, random=self.rng.random()) if _needs_random(event) else self.policy
+        )
         reaction = react(command, event, self.now, policy)
         self._keep(command, reaction.command, event)
         for effect in reaction.effects:
@@ -246,9 +246,7 @@ class UnitOfWork:
         for command_id, command in self._commands.items():
             before = self._before[command_id]
             if command is not before:
-                saved = replace(
-                    command, revision=before.revision + 1, last_update_time=self.now
-                )
+                saved = replace(command, revision=before.revision + 1, last_update_time=self.now)
                 self._commands[command_id] = self._before[command_id] = saved
                 changed.append(saved)
         if changed:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.event import Event
+from orchestrator.core.event import Event, Suspended
 from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
-from orchestrator.core.status import Phase
+from orchestrator.core.status import Phase, Status
 from orchestrator.engine.faults import fault
 from orchestrator.engine.work import UnitOfWork
 
@@ -42,7 +42,7 @@ class Request:
     With `worker_id`, the writer also claims for it, in the same transaction, one of the commands that became
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
-    locked in one go.
+    locked in one go. `before` and `work` do what else belongs to the transaction, before and after the event.
     """
 
     command_id: str
@@ -50,6 +50,7 @@ class Request:
     new: Sequence[NewCommand] = ()
     worker_id: str | None = None
     kinds: Container[str] = ()
+    before: Callable[[UnitOfWork], None] | None = None
     work: Callable[[UnitOfWork], None] | None = None
     near: tuple[str, ...] = ()
 
@@ -133,7 +134,9 @@ class Writer:
     def _transact(self, batch: list[Request]) -> None:
         with self.store.begin() as tx:
             unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
-            unit.load(one for request in batch for one in (request.command_id, *request.near) if one)
+            unit.load(
+                one for request in batch for one in (request.command_id, *request.near) if one
+            )
             for request in batch:
                 _write_one(unit, request)
             unit.flush()
@@ -148,17 +151,30 @@ def _write_one(unit: UnitOfWork, request: Request) -> None:
     ready_before, ended_before = set(unit.became_ready), len(unit.ended_roots)
     unit.add(request.new)
     request.accepted = True
+    if request.before is not None:
+        request.before(unit)
     if request.event is not None:
         request.accepted = unit.tell(request.command_id, request.event)
     if request.work is not None:
         request.work(unit)
     fresh = [one for one in unit.became_ready if one not in ready_before]
     request.ended_roots = unit.ended_roots[ended_before:]
-    if request.worker_id:
+    if request.worker_id and not _keeps(unit, request):
         wanted = fresh if request.event is not None else [request.command_id]
         _claim_first(unit, request, wanted)
         fresh = [one for one in fresh if one in unit.became_ready]
     request.ready = [found for one in fresh if (found := unit.command(one)) is not None]
+
+
+def _keeps(unit: UnitOfWork, request: Request) -> bool:
+    """Lets the worker keep its claim where the command goes on at once: its async task is to be started."""
+    command = unit.command(request.command_id)
+    if not isinstance(request.event, Suspended) or not request.accepted or command is None:
+        return False
+    if command.status is not Status.RUNNING:
+        return False
+    request.claimed = Claimed(command=command, payload=Payload({}))
+    return True
 
 
 def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:

@@ -49,7 +49,7 @@ _OUTCOME: dict[str | None, Outcome | None] = {
 
 def to_entity(row: Any) -> CommandEntity:
     """Reads the `HEAD` columns of a row."""
-    return CommandEntity(
+    values: tuple[Any, ...] = (
         *row[:6],
         _STATUS[row[6]],
         _PHASE[row[7]],
@@ -67,6 +67,7 @@ def to_entity(row: Any) -> CommandEntity:
         bool(row[35]),
         *row[36:],
     )
+    return CommandEntity(*values)
 
 
 def changed_row(command: CommandEntity) -> dict[str, Any]:

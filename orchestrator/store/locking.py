@@ -22,7 +22,9 @@ from orchestrator.store import codec, statements
 from orchestrator.store.tables import command_entity, entity_lock
 
 _l = entity_lock.c
-NESTED_GATE = 0  # commands that wait while they hold are let in one at a time, so no circle stays unseen
+NESTED_GATE = (
+    0  # commands that wait while they hold are let in one at a time, so no circle stays unseen
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,13 @@ from orchestrator.core.ports import LockRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
 from orchestrator.store import codec, statements
-from orchestrator.store.tables import async_task, command_entity, command_sequence, entity_lock, event
+from orchestrator.store.tables import (
+    async_task,
+    command_entity,
+    command_sequence,
+    entity_lock,
+    event,
+)
 
 _c, _s = command_entity.c, command_sequence.c
 
@@ -50,6 +56,20 @@ class Reading:
             return connection.execute(
                 sa.select(_c.return_value).where(_c.command_id == command_id)
             ).scalar()
+
+    def values(self, ids: Collection[str]) -> dict[str, Any]:
+        """Gives the return values of those of these commands that have succeeded."""
+        with self.reading() as connection:
+            rows = connection.execute(statements.VALUES, {"ids": list(ids)})
+            return {row[0]: row[1] for row in rows}
+
+    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
+        """Gives the return values of the parts of these kinds that have succeeded, in order."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                statements.VALUES_OF_PARTS, {"parent_id": parent_id, "kinds": list(kinds)}
+            )
+            return [row[0] for row in rows]
 
     def tree(self, command_id: str) -> list[CommandEntity]:
         """Gives a command and all below it, each parent before its parts, parts in order."""
@@ -179,9 +199,7 @@ def _subtree(command_id: str) -> sa.CTE:
     found = (
         sa.select(_c.command_id).where(_c.command_id == command_id).cte("subtree", recursive=True)
     )
-    return found.union_all(
-        sa.select(_c.command_id).join(found, _c.parent_id == found.c.command_id)
-    )
+    return found.union_all(sa.select(_c.command_id).join(found, _c.parent_id == found.c.command_id))
 
 
 def _in_order(top: str, found: list[CommandEntity]) -> list[CommandEntity]:

@@ -157,7 +157,9 @@ class Scheduling:
             ).rowcount
             if taken:
                 return True
-            known = connection.execute(sa.select(lease.c.holder).where(lease.c.name == name)).first()
+            known = connection.execute(
+                sa.select(lease.c.holder).where(lease.c.name == name)
+            ).first()
             if known is None:
                 connection.execute(sa.insert(lease).values(name=name, holder=holder, until=until))
             return known is None

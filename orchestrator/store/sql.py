@@ -125,11 +125,15 @@ def translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as problem:
-        raise ContendedError(f"the database holds such a row already: {_reason(problem)}") from problem
+        raise ContendedError(
+            f"the database holds such a row already: {_reason(problem)}"
+        ) from problem
     except DBAPIError as problem:
         code = getattr(problem.orig, "sqlstate", None)
         if code in CONTENDED or "database is locked" in str(problem.orig):
-            raise ContendedError(f"another transaction was in the way: {_reason(problem)}") from problem
+            raise ContendedError(
+                f"another transaction was in the way: {_reason(problem)}"
+            ) from problem
         if code is not None and code[:2] in ("42", "22"):
             raise  # a statement of ours is wrong, or the schema is: no use in trying again
         raise UnavailableError(f"the database cannot be used now: {_reason(problem)}") from problem

@@ -58,9 +58,7 @@ class Statements:
     def save_commands(self) -> sa.Update:
         """Compare-and-set: a row that does not stand at the revision before is left alone."""
         rows = self._rows(command_entity, codec.CHANGED_COLUMNS)
-        changed = {
-            _c[name]: rows.c[name] for name in codec.CHANGED_COLUMNS if name != "command_id"
-        }
+        changed = {_c[name]: rows.c[name] for name in codec.CHANGED_COLUMNS if name != "command_id"}
         return (
             sa.update(command_entity)
             .values(changed)
@@ -93,9 +91,7 @@ class Statements:
         order = _s.order_in_sequence.desc() if last else _s.order_in_sequence.asc()
         return (
             sa.select(*codec.HEAD)
-            .select_from(
-                command_sequence.join(command_entity, _s.entity_id == _c.command_id)
-            )
+            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
             .where(_s.sequence_id == sa.bindparam("parent_id"), _s.order_in_sequence >= 0)
             .order_by(order)
             .limit(1)
@@ -132,9 +128,7 @@ class Statements:
         changed = {
             async_task.c[name]: rows.c[name] for name in codec.TASK_COLUMNS if name != "task_id"
         }
-        return (
-            sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
-        )
+        return sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
 
 
 PAYLOADS = sa.select(_c.command_id, _c.parameters, _c.inputs).where(_c.command_id.in_(IDS))

@@ -68,16 +68,6 @@ class SqlTransaction:
         rows = self._connection.execute(statements.PAYLOADS, {"ids": list(ids)})
         return {row[0]: Payload(row[1], row[2] or {}) for row in rows}
 
-    def values(self, ids: Collection[str]) -> dict[str, Any]:
-        rows = self._connection.execute(statements.VALUES, {"ids": list(ids)})
-        return {row[0]: row[1] for row in rows}
-
-    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
-        rows = self._connection.execute(
-            statements.VALUES_OF_PARTS, {"parent_id": parent_id, "kinds": list(kinds)}
-        )
-        return [row[0] for row in rows]
-
     def insert(self, commands: Sequence[NewCommand]) -> None:
         for chunk in chunks(commands):
             rows = codec.json_rows(codec.new_row(one) for one in chunk)
@@ -179,7 +169,9 @@ class SqlTransaction:
                 )
             )
         except IntegrityError as problem:
-            raise ContendedError(f"request {key!r} is being submitted by somebody else") from problem
+            raise ContendedError(
+                f"request {key!r} is being submitted by somebody else"
+            ) from problem
         return None
 
     def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:

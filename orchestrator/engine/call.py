@@ -1,0 +1,187 @@
+"""Calls the one verb of a command that is due, and says what is to be written about it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from orchestrator.core import event as ev
+from orchestrator.core.asynctask import AsyncTask
+from orchestrator.core.catalog import Catalog, CommandType
+from orchestrator.core.command import Command, Retry
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.errors import OrchestratorError, Refused, TryAgain, UnreadableError
+from orchestrator.core.ids import late_part_id
+from orchestrator.core.ports import Adapter, Store
+from orchestrator.core.status import Mode, Phase
+from orchestrator.engine.faults import fault
+from orchestrator.engine.report import Reporter
+from orchestrator.engine.supply import Supplier
+from orchestrator.engine.tree import Limits, TreeBuilder
+from orchestrator.engine.writer import Claimed, Request
+
+log = structlog.get_logger(__name__)
+
+UNREADABLE_AGAIN_IN = timedelta(seconds=10)
+MUST_SUCCEED = Retry(attempts=6)  # `end`, `compensate` and starts are tried harder than `execute`
+ERROR_LIMIT = 2_000
+
+
+class Caller:
+    """Calls verbs. What a verb raises is data: it becomes the request to write a failure."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        reporter: Reporter,
+        limits: Limits,
+        rng: random.Random,
+    ) -> None:
+        self.catalog = catalog
+        self.reporter = reporter
+        self.limits = limits
+        self.rng = rng
+        self.supplier = Supplier(catalog, store)
+        self.adapters = {one.name: one for one in catalog.supplies if isinstance(one, Adapter)}
+
+    def call(self, claimed: Claimed, *, continued: bool) -> Request:
+        """Calls the verb that is due. `continued` says that its claim was not taken over from a crash."""
+        try:
+            fault("before_verb")
+            request = self._call(claimed, continued=continued)
+            fault("after_verb")
+        except Exception as problem:  # noqa: BLE001 - a verb's failure is data
+            request = self._failure(claimed.command, problem)
+        return request
+
+    def timeout_of(self, entity: CommandEntity) -> timedelta | None:
+        """Gives how long a verb of this command may take."""
+        known = entity.kind in self.catalog
+        return self.catalog.of(entity.kind).command.declared.timeout if known else None
+
+    def _call(self, claimed: Claimed, *, continued: bool) -> Request:
+        entity = claimed.command
+        if entity.phase in (Phase.START, Phase.START_COMPENSATE):
+            return self._start(claimed, again=not continued)
+        command = self.catalog.read(entity.kind, entity.version, claimed.payload.parameters)
+        known = self.catalog.of(entity.kind)
+        match entity.phase:
+            case Phase.EXECUTE:
+                return self._execute(claimed, command, known)
+            case Phase.END:
+                return self._returned(claimed, known, self._verb("end", claimed, command, known))
+            case Phase.COMPENSATE:
+                return self._returned(
+                    claimed, known, self._verb("compensate", claimed, command, known)
+                )
+            case Phase.UNDO_PARTS:
+                raise AssertionError(f"{entity.kind} was claimed while its parts are undone")
+
+    def _verb(self, verb: str, claimed: Claimed, command: Command, known: CommandType) -> Any:
+        return self.supplier.call(verb, command, known, claimed.command, claimed.payload)
+
+    def _execute(self, claimed: Claimed, command: Command, known: CommandType) -> Request:
+        entity = claimed.command
+        if known.defines("validate"):
+            try:
+                self._verb("validate", claimed, command, known)
+            except Refused as problem:
+                return Request(
+                    entity.command_id,
+                    ev.Failed(entity.attempt, describe(problem), begun=False),
+                )
+        if known.defines("execute"):
+            return self._returned(claimed, known, self._verb("execute", claimed, command, known))
+        if known.plans_at_run_time:
+            return self._expand(claimed, self._verb("plan", claimed, command, known))
+        return Request(entity.command_id, ev.Done(entity.attempt))
+
+    def _returned(self, claimed: Claimed, known: CommandType, value: Any) -> Request:
+        entity = claimed.command
+        if isinstance(value, AsyncTask):
+            return Request(entity.command_id, self._suspend(entity, known, value))
+        if value is not None and known.codec is not None:
+            value = known.codec.dump_python(value, mode="json")
+        return Request(entity.command_id, ev.Done(entity.attempt, value))
+
+    def _suspend(
+        self, entity: CommandEntity, known: CommandType, task: AsyncTask[Any]
+    ) -> ev.Suspended:
+        if task.system not in self.adapters:
+            raise Refused(
+                f"{entity.kind} returned a task for the system {task.system!r}, and there is no such"
+                f" adapter; there are {', '.join(sorted(self.adapters)) or 'none'}"
+            )
+        if task.timeout is None and known.command.declared.timeout is not None:
+            task = replace(task, timeout=known.command.declared.timeout)
+        return ev.Suspended(entity.attempt, task)
+
+    def _expand(self, claimed: Claimed, plan: Any) -> Request:
+        entity = claimed.command
+        builder = TreeBuilder(
+            self.catalog,
+            self.limits,
+            lambda: late_part_id(entity.root_id, self.rng.getrandbits(61)),
+        )
+        top, *parts = builder.expand(plan, entity, claimed.payload)
+        return Request(
+            entity.command_id,
+            ev.Expanded(entity.attempt, top.entity.mode or Mode.SEQUENCE, top.entity.parts),
+            new=parts,
+            work=lambda unit: unit.tx.set_payload(entity.command_id, top.payload),
+        )
+
+    def _start(self, claimed: Claimed, *, again: bool) -> Request:
+        """Asks the adapter to start the stored task, or to find it if it may have been started."""
+        entity, task = claimed.command, claimed.task
+        if task is None:
+            raise Refused(f"the async task of {entity.command_id} is gone")
+        fault("before_start")
+        report = self.adapters[task.system].start(task.ref(), again=again)
+        fault("after_start")
+        return Request(
+            entity.command_id,
+            ev.Started(entity.attempt),
+            before=lambda unit: self.reporter.note(unit, task.task_id, report),
+        )
+
+    def _failure(self, entity: CommandEntity, problem: Exception) -> Request:
+        attempt = entity.attempt
+        match problem:
+            case UnreadableError():
+                event: ev.Event = ev.Postponed(attempt, str(problem), UNREADABLE_AGAIN_IN)
+            case TryAgain():
+                event = ev.Postponed(attempt, describe(problem), problem.after)
+            case Refused() | OrchestratorError():
+                event = ev.Failed(attempt, describe(problem))
+            case _:
+                log.warning(
+                    "verb_raised",
+                    command=entity.command_id,
+                    kind=entity.kind,
+                    phase=entity.phase.value,
+                    exc_info=problem,
+                )
+                event = ev.Failed(attempt, describe(problem), self.retry_in(entity))
+        return Request(entity.command_id, event)
+
+    def retry_in(self, entity: CommandEntity) -> timedelta | None:
+        """Gives when a verb that raised is called again; None when it shall not be."""
+        retry = self.catalog.of(entity.kind).command.declared.retry
+        if entity.phase is not Phase.EXECUTE and retry.attempts < MUST_SUCCEED.attempts:
+            retry = MUST_SUCCEED
+        failures = entity.tries + 1
+        return retry.delay(failures, self.rng.random()) if failures < retry.attempts else None
+
+
+def describe(problem: BaseException) -> str:
+    """Gives an error as one line for operators."""
+    name = type(problem).__name__
+    text = str(problem) or name
+    plain = isinstance(problem, Refused | TryAgain | OrchestratorError)
+    return (text if plain else f"{name}: {text}")[:ERROR_LIMIT]

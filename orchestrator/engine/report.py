@@ -1,0 +1,141 @@
+"""The one door through which all news about async tasks enters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from orchestrator.core import event as ev
+from orchestrator.core.asynctask import TaskReport, WhenSilent
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.errors import ConflictError
+from orchestrator.core.status import Outcome, Phase, Status, TaskState
+from orchestrator.engine.work import UnitOfWork, event_of_end
+from orchestrator.engine.writer import Request, Writer
+
+TOGETHER = 200  # reports in one transaction
+LISTENING = (Status.WAITING, Status.NEEDS_ATTENTION)
+
+
+class Reporter:
+    """Takes reports from adapters and vendors, and tells the commands what they mean."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def report(self, reports: Iterable[TaskReport]) -> list[CommandEntity]:
+        """Stores the reports; gives the commands that became ready by them.
+
+        Reports on unknown tasks are dropped: a task may be reported before we stored it, and will be again.
+        """
+        waiting, ready = list(reports), list[CommandEntity]()
+        for start in range(0, len(waiting), TOGETHER):
+            together = waiting[start : start + TOGETHER]
+            try:
+                ready.extend(self._write(together))
+            except (
+                ConflictError
+            ):  # one of them came at the wrong time: the others are not to suffer
+                for one in together:
+                    ready.extend(self._write([one]))
+        return ready
+
+    def _write(self, reports: list[TaskReport]) -> list[CommandEntity]:
+        def take(unit: UnitOfWork) -> None:
+            for one in reports:
+                self._take(unit, one)
+
+        return self.writer.write(Request("", work=take)).ready
+
+    def _take(self, unit: UnitOfWork, report: TaskReport) -> None:
+        task = unit.tx.find_task(report)
+        if task is not None:
+            self._apply(unit, task, report)
+
+    def note(self, unit: UnitOfWork, task_id: str, report: TaskReport) -> None:
+        """Stores the first report of a start; the command hears of an end when it is ready to."""
+        task = unit.tx.find_task(replace(report, task_id=task_id))
+        if task is not None:
+            started = replace(task, state=TaskState.POLLING)
+            self._apply(unit, started, report)
+
+    def _apply(self, unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> None:
+        if task.state in (TaskState.ENDED, TaskState.CLEARED) and task.status.has_ended:
+            return  # told already; ghosts and repeats change nothing
+        command = unit.command(task.command_id)
+        news = updated(task, report, unit.now)
+        unit.tx.save_tasks((news,))
+        if command is None or command.status not in LISTENING or command.phase not in (
+            Phase.EXECUTE, Phase.COMPENSATE,
+        ):  # fmt: skip
+            return
+        event = event_of_end(news)
+        if event is None and (news.progress, news.message) != (command.progress, command.message):
+            event = ev.Progressed(news.progress, news.message)
+        if event is not None:
+            unit.tell(task.command_id, event)
+
+    def overdue(self, task: TaskEntity) -> list[CommandEntity]:
+        """Handles a task whose lease or deadline has passed."""
+        done = self.writer.write(Request("", work=lambda unit: self._overdue(unit, task)))
+        return done.ready
+
+    def _overdue(self, unit: UnitOfWork, stale: TaskEntity) -> None:
+        found = unit.tx.find_task(
+            TaskReport(
+                system=stale.system, scope=stale.scope, status=stale.status, task_id=stale.task_id
+            )
+        )
+        if found is None or found.wake_at is None or found.wake_at > unit.now:
+            return
+        command = unit.command(found.command_id)
+        past_deadline = found.deadline is not None and found.deadline <= unit.now
+        reason = _why(found, past_deadline=past_deadline)
+        fails = past_deadline or found.when_silent == WhenSilent.FAIL
+        unit.tx.save_tasks(
+            (
+                replace(
+                    found,
+                    wake_at=None,
+                    message=reason,
+                    stop_requested=found.stop_requested or fails,
+                ),
+            )
+        )
+        if command is None or command.status not in LISTENING:
+            return
+        if fails and not past_deadline:
+            unit.tell(found.command_id, ev.TaskEnded(Outcome.FAILED, None, reason))
+        else:
+            unit.tell(found.command_id, ev.TaskSilent(reason))
+
+
+def updated(task: TaskEntity, report: TaskReport, now: datetime) -> TaskEntity:
+    """Gives the task as the report has it; its lease runs anew."""
+    ended = report.status.has_ended
+    same = (report.status, report.progress, report.detail) == (
+        task.status,
+        task.progress,
+        task.detail,
+    )
+    lease = now + timedelta(seconds=task.lease_s) if task.lease_s else None
+    wakes = [one for one in (task.deadline, lease) if one is not None]
+    return replace(
+        task,
+        external_id=report.external_id or task.external_id,
+        state=TaskState.ENDED if ended else task.state,
+        status=report.status,
+        progress=task.progress if report.progress is None else report.progress,
+        message=report.message,
+        result=report.result if report.result is not None else task.result,
+        detail=report.detail or task.detail,
+        wake_at=None if ended else min(wakes, default=None),
+        changed_at=task.changed_at if same else now,
+    )
+
+
+def _why(task: TaskEntity, *, past_deadline: bool) -> str:
+    if past_deadline:
+        return f"{task.description} did not end in time; nobody knows how it will come out"
+    return f"stale: no report on {task.description!r} from {task.scope} for {task.lease_s:g} s"

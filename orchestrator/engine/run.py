@@ -1,0 +1,149 @@
+"""Runs commands: claims one, calls its verb, completes it and claims what follows, as long as it may."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from orchestrator.core import event as ev
+from orchestrator.core.catalog import Catalog
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.engine.call import Caller
+from orchestrator.engine.faults import fault
+from orchestrator.engine.report import Reporter
+from orchestrator.engine.tree import Limits
+from orchestrator.engine.writer import Claimed, Request, Writer
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Running:
+    """A verb that a thread of this process is in."""
+
+    command_id: str
+    attempt: int
+    expires: float | None  # on the monotonic clock
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What came of one message: who was left ready, and which roots have ended."""
+
+    ran: int = 0
+    ready: list[CommandEntity] = field(default_factory=list)
+    ended_roots: list[str] = field(default_factory=list)
+
+
+class Runner:
+    """Runs commands in the threads of one process, under that process' worker id.
+
+    `fusion_s` is how long one message may go on with what follows, so that nobody starves; 0 means that each
+    message runs one verb.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        catalog: Catalog,
+        worker_id: str,
+        *,
+        fusion_s: float = 0.25,
+        limits: Limits | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.writer = writer
+        self.catalog = catalog
+        self.worker_id = worker_id
+        self.fusion_s = fusion_s
+        self.caller = Caller(
+            catalog,
+            writer.store,
+            Reporter(writer),
+            limits or Limits(),
+            rng or random.SystemRandom(),
+        )
+        self.running: dict[str, Running] = {}
+        self.stopping = threading.Event()
+
+    def run(self, command_id: str) -> RunReport:
+        """Runs the command, if it is to be had, and what follows from it while time allows."""
+        report = RunReport()
+        until = time.monotonic() + self.fusion_s
+        fault("before_claim")
+        claimed = self._write(
+            Request(command_id, worker_id=self.worker_id, kinds=self.catalog), report
+        )
+        continued = False
+        while claimed is not None:
+            fault("after_claim")
+            report.ran += 1
+            request = self._call(claimed, continued=continued)
+            continued = isinstance(
+                request.event, ev.Suspended
+            )  # it is to be started: no time to wait
+            in_time = time.monotonic() < until and not self.stopping.is_set()
+            request.worker_id = self.worker_id if continued or in_time else None
+            claimed = self._write(request, report)
+        return report
+
+    def _call(self, claimed: Claimed, *, continued: bool) -> Request:
+        entity = claimed.command
+        timeout = self.caller.timeout_of(entity)
+        expires = time.monotonic() + timeout.total_seconds() if timeout else None
+        self.running[entity.command_id] = Running(entity.command_id, entity.attempt, expires)
+        try:
+            request = self.caller.call(claimed, continued=continued)
+        finally:
+            self.running.pop(entity.command_id, None)
+        request.kinds = self.catalog
+        request.near = _near(entity)
+        return request
+
+    def _write(self, request: Request, report: RunReport) -> Claimed | None:
+        """Writes until it is written: what a verb did is not lost because the database is away."""
+        wait = 0.05
+        while True:
+            try:
+                self.writer.write(request)
+                break
+            except (UnavailableError, ContendedError) as problem:
+                if request.event is None or self.stopping.is_set():
+                    raise
+                log.warning(
+                    "result_waits_for_database", command=request.command_id, why=str(problem)
+                )
+                time.sleep(wait)
+                wait = min(wait * 2, 2.0)
+                request = replace(request, written=threading.Event(), error=None)
+        report.ready.extend(request.ready)
+        report.ended_roots.extend(request.ended_roots)
+        return request.claimed
+
+    def fence_expired(self) -> int:
+        """Fails, under their attempt, the verbs that ran past their timeout; says how many there were.
+
+        The thread cannot be killed; what it says later is ignored.
+        """
+        now = time.monotonic()
+        expired = [one for one in list(self.running.values()) if one.expires and one.expires < now]
+        for one in expired:
+            one.expires = None
+            command = self.writer.store.get(one.command_id)
+            if command is None:
+                continue
+            reason = f"{command.phase} ran past its timeout"
+            event = ev.Failed(one.attempt, reason, self.caller.retry_in(command))
+            self.writer.write(Request(one.command_id, event))
+        return len(expired)
+
+
+def _near(entity: CommandEntity) -> tuple[str, ...]:
+    """Names what completing this command will touch."""
+    follows = entity.next_id if entity.in_sequence and entity.next_id else entity.parent_id
+    return (follows,) if follows else ()
