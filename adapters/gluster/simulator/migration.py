@@ -84,9 +84,9 @@ def remove_brick(cluster: Cluster, name: str, bricks: list[str], action: str) ->
 def list_tasks(cluster: Cluster, name: str) -> Answer:
     """Answers `volume status NAME|all tasks`: of started volumes only."""
     if name != "all" and name not in cluster.volumes:
-        return refuse_in_words(f"Volume {name} does not exist", "volStatus", code=1)
+        return refuse_in_words(f"Volume {name} does not exist", "volStatus")
     if name != "all" and cluster.volumes[name]["status"] != STARTED:
-        return refuse_in_words(f"Volume {name} is not started", "volStatus", code=1)
+        return refuse_in_words(f"Volume {name} is not started", "volStatus")
     shown: list[Node] = []
     for one, volume in cluster.volumes.items():
         if name in ("all", one) and volume["status"] == STARTED:

@@ -135,6 +135,7 @@ class Cluster:
             self.node_id, self.volumes = found["node_id"], found["volumes"]
 
     def _save(self) -> None:
+        self.volumes = dict(sorted(self.volumes.items()))  # glusterd lists them by name
         _replace(
             self.state_dir / "cluster.json", {"node_id": self.node_id, "volumes": self.volumes}
         )

@@ -244,7 +244,7 @@ NO = {
         "Brick @b0 is not decommissioned. Use start or force option",
     ),
     "all bricks": (
-        ("remove-brick", "v", "@b0", "@b1", "start"),
+        ("remove-brick", "v", "@b0", "@b1", "@b2", "start"),
         0,
         "Deleting all the bricks of the volume is not allowed",
     ),
@@ -270,7 +270,7 @@ NO = {
 
 
 def test_requests_that_make_no_sense_are_refused_in_glusters_words(cluster: Simulated) -> None:
-    cluster.seed("v", 2, 0)
+    cluster.seed("v", 3, 0)
     cluster.seed("off", 2, 0)
     cluster.seed("one", 1, 0)
     cluster.ask("volume", "stop", "off")
