@@ -1,0 +1,1 @@
+"""Tests of the VDSM adapter, its simulator and its commands."""
