@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from orchestrator.core.command import Command
 from orchestrator.core.status import Mode
-
-if TYPE_CHECKING:
-    from orchestrator.core.command import Command
-
-Part: TypeAlias = "Command | Group | BestEffort"
-Plan: TypeAlias = "Command | Group | BestEffort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +23,10 @@ class BestEffort:
     """A part whose failure leaves its parent's outcome alone."""
 
     part: Command | Group
+
+
+Part: TypeAlias = Command | Group | BestEffort
+Plan: TypeAlias = Command | Group | BestEffort
 
 
 def sequence(*parts: Part | Iterable[Part]) -> Group:
@@ -46,8 +45,6 @@ def best_effort(part: Part) -> BestEffort:
 
 
 def _flat(parts: tuple[Part | Iterable[Part], ...]) -> tuple[Part, ...]:
-    from orchestrator.core.command import Command  # noqa: PLC0415 - the two are one thought
-
     found: list[Part] = []
     for part in parts:
         if isinstance(part, Command | Group | BestEffort):

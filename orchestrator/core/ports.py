@@ -47,8 +47,11 @@ class Adapter(Protocol):
     def discover(self, scope: str) -> Iterable[TaskReport]:
         """Reports on all that runs in the scope, known to us or not."""
 
-    def stop(self, task: AsyncTaskRef) -> None:
-        """Asks the system to stop the task; a later report tells how that went. May be called twice."""
+    def stop(self, task: AsyncTaskRef) -> TaskReport | None:
+        """Asks the system to stop the task. May be called twice.
+
+        Gives the system's answer where it says at once how that went; else a later report tells.
+        """
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Lets the system forget an ended task. Unknown counts as cleared; `TryAgain` means not yet."""
@@ -197,6 +200,7 @@ class Store(Protocol):
     def open_tasks(self, system: str, scope: str) -> list[TaskEntity]: ...
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]: ...
     def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]: ...
+    def strangers(self) -> list[str]: ...
 
     # workers and the lease of the one that leads
     def heartbeat(self, worker: WorkerRow) -> datetime: ...

@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 UNREADABLE_AGAIN_IN = timedelta(seconds=10)
 MUST_SUCCEED = Retry(attempts=6)  # `end`, `compensate` and starts are tried harder than `execute`
+TASK_TIMEOUT = timedelta(hours=24)  # of async tasks where nobody declares one
 ERROR_LIMIT = 2_000
 
 
@@ -117,8 +118,8 @@ class Caller:
                 f"{entity.kind} returned a task for the system {task.system!r}, and there is no such"
                 f" adapter; there are {', '.join(sorted(self.adapters)) or 'none'}"
             )
-        if task.timeout is None and known.command.declared.timeout is not None:
-            task = replace(task, timeout=known.command.declared.timeout)
+        if task.timeout is None:  # every wait ends
+            task = replace(task, timeout=known.command.declared.timeout or TASK_TIMEOUT)
         return ev.Suspended(entity.attempt, task)
 
     def _expand(self, claimed: Claimed, plan: Any) -> Request:

@@ -15,6 +15,7 @@ from orchestrator.engine.work import UnitOfWork, event_of_end
 from orchestrator.engine.writer import Request, Writer
 
 TOGETHER = 200  # reports in one transaction
+STOP_GRACE = timedelta(seconds=30)
 LISTENING = (Status.WAITING, Status.NEEDS_ATTENTION)
 
 
@@ -92,23 +93,25 @@ class Reporter:
         command = unit.command(found.command_id)
         past_deadline = found.deadline is not None and found.deadline <= unit.now
         reason = _why(found, past_deadline=past_deadline)
-        fails = past_deadline or found.when_silent == WhenSilent.FAIL
-        unit.tx.save_tasks(
-            (
-                replace(
-                    found,
-                    wake_at=None,
-                    message=reason,
-                    stop_requested=found.stop_requested or fails,
-                ),
-            )
-        )
-        if command is None or command.status not in LISTENING:
+        listens = command is not None and command.status in LISTENING
+        if past_deadline and listens and command is not None and _can_be_stopped(command):
+            # It is given a while to stop outside; then nobody knows how it came out.
+            until = unit.now + STOP_GRACE
+            unit.tx.save_tasks((replace(found, wake_at=until, deadline=until, message=reason),))
+            unit.tell(found.command_id, ev.Stop(Outcome.FAILED, reason))
             return
-        if fails and not past_deadline:
+        unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))
+        if not listens:
+            return
+        if found.when_silent == WhenSilent.FAIL and not past_deadline:
             unit.tell(found.command_id, ev.TaskEnded(Outcome.FAILED, None, reason))
         else:
             unit.tell(found.command_id, ev.TaskSilent(reason))
+
+
+def _can_be_stopped(command: CommandEntity) -> bool:
+    waits = command.status is Status.WAITING and command.phase is Phase.EXECUTE
+    return waits and command.stopping is None
 
 
 def updated(task: TaskEntity, report: TaskReport, now: datetime) -> TaskEntity:

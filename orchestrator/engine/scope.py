@@ -17,31 +17,41 @@ PARTS_VERBS = frozenset({"end"})
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """Results that will be there: pairs of a type and the id of the command that returns it.
+    """Results that will be there: a type, the id of the command that returns it, and whether it surely does.
+
+    What a best-effort part returns is not sure, so only an ask for `X | None` or `list[X]` is given that.
 
     `parts_of` names the one command whose direct parts these are, where that is so: then a list of them
     is found by their parent, however many they are.
     """
 
-    items: tuple[tuple[Any, str], ...] = ()
+    items: tuple[tuple[Any, str, bool], ...] = ()
     parts_of: str | None = None
 
     def __add__(self, other: Offers) -> Offers:
         return Offers(self.items + other.items)
 
-    def last(self, wanted: Any) -> str | None:
-        """Gives the latest command that returns this."""
-        return next((one for kind, one in reversed(self.items) if kind == wanted), None)
+    def last(self, wanted: Any, *, sure: bool) -> str | None:
+        """Gives the latest command that returns this, or surely does."""
+        found = (
+            one for kind, one, is_sure in reversed(self.items) if kind == wanted and is_sure >= sure
+        )
+        return next(found, None)
 
     def all(self, wanted: Any) -> list[str]:
         """Gives all commands that return this, in the order of the plan."""
-        return [one for kind, one in self.items if kind == wanted]
+        return [one for kind, one, _ in self.items if kind == wanted]
 
-    def seen_from_outside(self, command_id: str, known: CommandType | None) -> Offers:
+    def seen_from_outside(
+        self, command_id: str, known: CommandType | None, *, best_effort: bool
+    ) -> Offers:
         """A group is transparent; of a command, only its own return value is seen."""
         if known is None:
-            return Offers(self.items, parts_of=command_id)
-        return Offers(((known.returns, command_id),)) if known.returns is not None else NO_OFFERS
+            items = tuple((kind, one, sure and not best_effort) for kind, one, sure in self.items)
+            return Offers(items, parts_of=command_id)
+        if known.returns is None:
+            return NO_OFFERS
+        return Offers(((known.returns, command_id, not best_effort),))
 
 
 NO_OFFERS = Offers()
@@ -61,7 +71,7 @@ class Scope:
         for ask in known.asks.get("plan", ()):
             found = payload.inputs.get(ask.key)
             if ask.source is Source.RESULT and isinstance(found, str):
-                scope = scope.after(Offers(((ask.wanted, found),)))
+                scope = scope.after(Offers(((ask.wanted, found, not ask.optional),)))
         return scope
 
     def after(self, offers: Offers) -> Scope:
@@ -111,7 +121,7 @@ def _find(known: CommandType, command_id: str, ask: Ask, scope: Scope, parts: Of
 
 def _from_offers(offers: Offers, ask: Ask) -> Any | None:
     if not ask.many:
-        return offers.last(ask.wanted)
+        return offers.last(ask.wanted, sure=not ask.optional)
     found = offers.all(ask.wanted)
     if not found:
         return None

@@ -169,7 +169,9 @@ class TreeBuilder:
             inputs = resolve_inputs(node.type, node.entity.command_id, node.before, node.offers)
             node.payload = Payload(node.payload.parameters, {**node.payload.inputs, **inputs})
         if parent is not None:
-            offers = node.offers.seen_from_outside(node.entity.command_id, node.type)
+            offers = node.offers.seen_from_outside(
+                node.entity.command_id, node.type, best_effort=node.entity.best_effort
+            )
             parent.offers = parent.offers + offers
             if parent.mode is Mode.SEQUENCE:
                 parent.scope = parent.scope.after(offers)

@@ -318,7 +318,12 @@ def event_of_end(task: TaskEntity) -> ev.Event | None:
 
 
 def _given_up(task: TaskEntity) -> TaskEntity:
-    return replace(task, state=TaskState.CLEARED, wake_at=None, status=TaskStatus.LOST)
+    """Nobody waits for it any more: the poller stops it outside, if it runs, and has it forgotten."""
+    if task.state is TaskState.ENDED:
+        return task
+    return replace(
+        task, state=TaskState.ENDED, status=TaskStatus.LOST, stop_requested=True, wake_at=None
+    )
 
 
 def _needs_random(event: ev.Event) -> bool:

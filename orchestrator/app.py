@@ -1,0 +1,204 @@
+"""The front door: what engine code, the REST API and the tests talk to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrator.core.asynctask import TaskReport
+from orchestrator.core.catalog import Catalog
+from orchestrator.core.command import Command
+from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
+from orchestrator.core.errors import BadInputError, NotFoundError
+from orchestrator.core.ids import is_root, part_id
+from orchestrator.core.ports import Sender, Store
+from orchestrator.core.query import CommandQuery, Page
+from orchestrator.core.status import Outcome
+from orchestrator.engine.control import Control
+from orchestrator.engine.report import Reporter
+from orchestrator.engine.submit import Origin, Submitter
+from orchestrator.engine.tree import Limits
+from orchestrator.engine.writer import Writer
+
+PREFIX_LENGTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A submitted command: its id, and whether the idempotency key had been used before."""
+
+    id: str
+    repeated: bool = False
+
+
+class Orchestrator:
+    """Submits commands, watches them, and carries out what operators order.
+
+    All methods raise UnavailableError while the database does not answer. An id may be a unique prefix of
+    one, or `prefix.number` for a part.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        catalog: Catalog,
+        sender: Sender,
+        *,
+        limits: Limits | None = None,
+        pause: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.sender = sender
+        self._submitter = Submitter(writer, catalog, limits, writer.rng)
+        self._control = Control(writer)
+        self._reporter = Reporter(writer)
+        self._pause = pause or (lambda _id, seconds: time.sleep(seconds))
+
+    # --- submitting ------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        command: Command,
+        *,
+        owner: str = "engine",
+        idempotency_key: str | None = None,
+        correlation_id: str | None = None,
+        deadline: datetime | timedelta | None = None,
+    ) -> Handle:
+        """Stores the command with its whole plan and has it begin.
+
+        `deadline` is a time, or how long from now. Raises BadInputError when it cannot be accepted, and
+        ConflictError when the idempotency key stands for another request.
+        """
+        if isinstance(deadline, timedelta):
+            deadline = self.store.now() + deadline
+        origin = Origin(
+            owner=owner,
+            idempotency_key=idempotency_key,
+            correlation_id=correlation_id,
+            deadline=deadline,
+        )
+        submitted = self._submitter.submit(command, origin)
+        self.sender.launch(submitted.ready)
+        return Handle(submitted.command_id, submitted.repeated)
+
+    def make(self, kind: str, parameters: Mapping[str, Any]) -> Command:
+        """Makes a command of its kind and parameters. Raises BadInputError that says what is wrong."""
+        return self.catalog.make(kind, parameters)
+
+    # --- watching --------------------------------------------------------------------------------
+
+    def resolve_id(self, text: str) -> str:
+        """Gives the full id for a unique prefix, or for `prefix.number`.
+
+        Raises NotFoundError when there is none, BadInputError when there are several.
+        """
+        prefix, _, number = text.strip().lower().partition(".")
+        if len(prefix) == len("00000000-0000-4000-8000-000000000000") and not number:
+            if self.store.get(prefix) is None:
+                raise NotFoundError(f"there is no command {text}")
+            return prefix
+        if len(prefix) < PREFIX_LENGTH:
+            raise BadInputError(f"{text!r} is too short; write at least {PREFIX_LENGTH} characters")
+        found = self.store.find_ids(prefix, 3)
+        roots = [one for one in found if is_root(one)]
+        if not found:
+            raise NotFoundError(f"there is no command {text}")
+        if len(roots) > 1:
+            raise BadInputError(f"several commands begin with {prefix}; write more of the id")
+        if not number:
+            return roots[0] if roots else found[0]
+        return self._part((roots or found)[0], number, text)
+
+    def _part(self, root: str, number: str, text: str) -> str:
+        if number.isdigit() and self.store.get(part_id(root, int(number))) is not None:
+            return part_id(root, int(number))
+        raise NotFoundError(f"there is no command {text}")
+
+    def get(self, command_id: str) -> CommandEntity:
+        """Gives a command. Raises NotFoundError."""
+        found = self.store.get(self.resolve_id(command_id))
+        if found is None:
+            raise NotFoundError(f"there is no command {command_id}")
+        return found
+
+    def tree(self, command_id: str) -> list[CommandEntity]:
+        """Gives a command and all its parts, each parent before its parts."""
+        return self.store.tree(self.resolve_id(command_id))
+
+    def value(self, command_id: str) -> Any:
+        """Gives a command's return value as JSON, or None."""
+        return self.store.value(self.resolve_id(command_id))
+
+    def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
+        """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is."""
+        full_id = self.resolve_id(command_id)
+        until = None if timeout is None else time.monotonic() + timeout
+        wait = 0.005
+        while True:
+            command = self.get(full_id)
+            left = None if until is None else until - time.monotonic()
+            if command.status.is_final or (left is not None and left <= 0):
+                return command
+            self._pause(full_id, wait if left is None else min(wait, left))
+            wait = min(wait * 1.5, 0.5)
+
+    def commands(self, query: CommandQuery | None = None) -> Page[CommandEntity]:
+        """Lists commands, newest first."""
+        return self.store.get_commands(query or CommandQuery())
+
+    def modified_since(self, cursor: int | str = 0, limit: int = 500) -> Page[Transition]:
+        """Gives what has changed since, oldest first and without gaps; go on with the page's cursor."""
+        return self.store.get_modified_commands(int(cursor), limit)
+
+    # --- operators' verbs ------------------------------------------------------------------------
+
+    def stop(self, command_id: str, reason: str = "", *, actor: str = "engine") -> None:
+        """Stops a command and all below it; what it did is undone."""
+        self._launch(self._control.stop(self.resolve_id(command_id), reason, actor=actor))
+
+    def restart(self, command_id: str, reason: str = "", *, actor: str = "engine") -> None:
+        """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
+        self._launch(self._control.restart(self.resolve_id(command_id), reason, actor=actor))
+
+    def skip(self, command_id: str, reason: str = "", *, actor: str = "engine") -> None:
+        """Goes on without a command that has not begun or is stuck."""
+        self._launch(self._control.skip(self.resolve_id(command_id), reason, actor=actor))
+
+    def resolve(
+        self,
+        command_id: str,
+        outcome: Outcome,
+        reason: str = "",
+        *,
+        value: Any = None,
+        actor: str = "engine",
+    ) -> None:
+        """Says how a command came out that needs attention."""
+        full_id = self.resolve_id(command_id)
+        self._launch(self._control.resolve(full_id, outcome, reason, actor=actor, value=value))
+
+    # --- vendors ---------------------------------------------------------------------------------
+
+    def attach(self, parent_id: str, command: Command, *, owner: str) -> str:
+        """Adds a part to a command that is under way; gives the part's id."""
+        submitted = self._submitter.attach(self.resolve_id(parent_id), command, owner=owner)
+        self._launch(submitted.ready)
+        return submitted.command_id
+
+    def report(self, reports: Iterable[TaskReport]) -> None:
+        """Takes news about async tasks."""
+        self._launch(self._reporter.report(reports))
+
+    def tasks(self, command_ids: Iterable[str]) -> list[TaskEntity]:
+        """Gives the async tasks of commands."""
+        return self.store.tasks(list(command_ids))
+
+    def _launch(self, ready: Sequence[CommandEntity]) -> None:
+        if ready:
+            self.sender.launch(ready)

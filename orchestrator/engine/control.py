@@ -1,0 +1,124 @@
+"""The operators' verbs: stop, restart, skip, resolve. Each leaves a row in the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core import event as ev
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.errors import ConflictError, NotFoundError
+from orchestrator.core.status import FINAL, Outcome, Phase, Status
+from orchestrator.engine.work import UnitOfWork
+from orchestrator.engine.writer import Request, Writer
+
+SKIPPABLE = (Status.PENDING, Status.BLOCKED, Status.READY, Status.DELAYED, Status.NEEDS_ATTENTION)
+
+
+class Control:
+    """Carries out what operators order. Every verb gives the commands that became ready by it."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def stop(
+        self, command_id: str, reason: str, *, actor: str, outcome: Outcome = Outcome.STOPPED
+    ) -> list[CommandEntity]:
+        """Stops a command and everything below it; what was done is undone.
+
+        Raises ConflictError when it has ended.
+        """
+        command = self._get(command_id)
+        if command.status.is_final:
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) has {_words(command)}; there is nothing to stop"
+            )
+        if command.phase in (Phase.END, Phase.COMPENSATE, Phase.START_COMPENSATE, Phase.UNDO_PARTS):
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) is being ended or undone already;"
+                " wait, or resolve it if it needs attention"
+            )
+        return self._write(command, "stop", ev.Stop(outcome, reason), reason, actor)
+
+    def skip(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
+        """Goes on without a command, or without the end or undo that it is stuck in."""
+        command = self._get(command_id)
+        if command.status not in SKIPPABLE:
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) {_words(command)}; only one that has not begun,"
+                " or needs attention, can be skipped"
+            )
+        return self._write(command, "skip", ev.Skip(reason), reason, actor)
+
+    def resolve(
+        self, command_id: str, outcome: Outcome, reason: str, *, actor: str, value: Any = None
+    ) -> list[CommandEntity]:
+        """Says how a command came out that needs attention."""
+        command = self._get(command_id)
+        if command.status is not Status.NEEDS_ATTENTION:
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) {_words(command)}; only one that needs"
+                " attention can be resolved"
+            )
+        return self._write(command, "resolve", ev.Resolve(outcome, reason, value), reason, actor)
+
+    def restart(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
+        """Tries again what is stuck, or begins a failed or stopped root anew.
+
+        What had been done and was not undone stays done. Raises ConflictError for any other command.
+        """
+        command = self._get(command_id)
+        if command.status is Status.NEEDS_ATTENTION:
+            return self._write(command, "restart", ev.Restart(reason), reason, actor)
+        if command.status not in (Status.FAILED, Status.STOPPED):
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) {_words(command)}; only a failed or stopped"
+                " one, or one that needs attention, can be restarted"
+            )
+        if not command.is_root:
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) is a part of {command.root_id};"
+                " restart that, it goes on where it failed"
+            )
+        return self._write(
+            command, "restart", ev.Restart(reason), reason, actor, prepare=_reset_what_was_not_done
+        )
+
+    def _get(self, command_id: str) -> CommandEntity:
+        command = self.writer.store.get(command_id)
+        if command is None:
+            raise NotFoundError(f"there is no command {command_id}")
+        return command
+
+    def _write(  # noqa: PLR0917 - one call site a verb, all of them above
+        self,
+        command: CommandEntity,
+        verb: str,
+        event: ev.Event,
+        reason: str,
+        actor: str,
+        prepare: Any = None,
+    ) -> list[CommandEntity]:
+        def before(unit: UnitOfWork) -> None:
+            unit.tx.audit(actor, verb, command.command_id, reason, unit.now)
+            if prepare is not None:
+                prepare(unit, command)
+
+        request = Request(command.command_id, event, before=before)
+        return self.writer.write(request).ready
+
+
+def _reset_what_was_not_done(unit: UnitOfWork, root: CommandEntity) -> None:
+    """Resets, in a sequence, all from the first part that is not done; side by side, all that are not."""
+    parts = unit.tx.parts(root.command_id, FINAL)
+    planned = [one for one in parts if one.order >= 0]
+    undone = [one for one in planned if one.status is not Status.SUCCEEDED]
+    first = next((one.order for one in undone if not one.best_effort), None)
+    for part in planned:
+        again = part in undone or (part.in_sequence and first is not None and part.order > first)
+        if again:
+            unit.tell(part.command_id, ev.Reset())
+
+
+def _words(command: CommandEntity) -> str:
+    status = command.status.value.replace("_", " ")
+    return status if command.status.is_final else f"is {status}"

@@ -1,0 +1,144 @@
+"""Makes the store, the broker and the outside agree again: timers, lost nudges, dead workers, silence.
+
+Every look is a set-based question to the store, asked again and again; there is no recovery at start-up and no list
+that could get old.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import psutil
+import structlog
+
+from orchestrator.core import event as ev
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.errors import ConflictError
+from orchestrator.core.ports import Clock, Sender, Store, WorkerRow
+from orchestrator.core.status import Outcome, Status
+from orchestrator.engine.control import Control
+from orchestrator.engine.report import Reporter
+from orchestrator.engine.writer import Request, Writer
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 500
+CERTAIN_AFTER = timedelta(seconds=3)
+LONG_OVERDUE = timedelta(seconds=30)
+
+
+class Reconciler:
+    """The scheduler's look at everything that is due. Several may run; one leads at a time."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        reporter: Reporter,
+        sender: Sender,
+        clock: Clock,
+        *,
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.writer = writer
+        self.store: Store = writer.store
+        self.reporter = reporter
+        self.control = Control(writer)
+        self.sender = sender
+        self.clock = clock
+        self.is_busy = is_busy
+        self._leading_since: datetime | None = None
+
+    def tick(self) -> int:
+        """Handles all that is due now; says how much that was."""
+        now = self.clock.now()
+        self._leading_since = self._leading_since or now
+        return sum(
+            (
+                self._wake(now),
+                self._release_the_dead(now),
+                self._handle_silence(now),
+                self._stop_the_overdue(now),
+            )
+        )
+
+    def step_down(self) -> None:
+        """Forgets how long it has led: the next time, deaths are not believed at once."""
+        self._leading_since = None
+
+    # --- timers and lost nudges ------------------------------------------------------------------
+
+    def _wake(self, now: datetime) -> int:
+        due = self.store.due(now, LIMIT)
+        if self.is_busy():  # messages wait for workers: what is late is late, not lost
+            due = [one for one in due if _is_really_due(one, now)]
+        for one in due:
+            self._tell(one, ev.Woken())
+        return len(due)
+
+    def _tell(self, command: CommandEntity, event: ev.Event) -> None:
+        try:
+            done = self.writer.write(Request(command.command_id, event))
+        except ConflictError:
+            return  # it has moved on since we looked
+        self.sender.launch(done.ready)
+
+    # --- dead workers ----------------------------------------------------------------------------
+
+    def _release_the_dead(self, now: datetime) -> int:
+        workers = self.store.workers()
+        dead = [one.worker_id for one in workers if self._is_dead(one, now)]
+        ids = [*dead, *self.store.strangers()]
+        if not ids:
+            return 0
+        held = self.store.claimed_by(ids)
+        for command in held:
+            log.info("claim_released", command=command.command_id, worker=command.worker_id)
+            self._tell(command, ev.Abandoned(command.worker_id or ""))
+        for worker_id in dead:
+            if not self.store.claimed_by([worker_id]):
+                self.store.farewell(worker_id)
+        return len(held)
+
+    def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
+        """Believes a process table at once, a lease only when it has itself been there to see it renewed."""
+        if worker.host == socket.gethostname() and not _process_lives(worker):
+            return True
+        since = self._leading_since or now
+        return worker.alive_until < now and now - since > CERTAIN_AFTER
+
+    # --- silence and deadlines -------------------------------------------------------------------
+
+    def _handle_silence(self, now: datetime) -> int:
+        overdue = self.store.overdue_tasks(now, LIMIT)
+        for task in overdue:
+            self.sender.launch(self.reporter.overdue(task))
+        return len(overdue)
+
+    def _stop_the_overdue(self, now: datetime) -> int:
+        overdue = self.store.overdue_roots(now, LIMIT)
+        for command_id in overdue:
+            try:
+                ready = self.control.stop(
+                    command_id, "its deadline has passed", actor="scheduler", outcome=Outcome.FAILED
+                )
+            except ConflictError:
+                continue
+            self.sender.launch(ready)
+        return len(overdue)
+
+
+def _is_really_due(command: CommandEntity, now: datetime) -> bool:
+    if command.status is not Status.READY or command.wake_at is None:
+        return True
+    return now - command.wake_at > LONG_OVERDUE
+
+
+def _process_lives(worker: WorkerRow) -> bool:
+    try:
+        process = psutil.Process(worker.pid)
+        born_before = process.create_time() <= worker.started_at.timestamp() + 5
+        return born_before and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

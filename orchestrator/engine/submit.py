@@ -1,0 +1,160 @@
+"""Stores a command with its whole plan, in one transaction, and has it begin."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.core import event as ev
+from orchestrator.core.catalog import Catalog
+from orchestrator.core.command import Command
+from orchestrator.core.entity import CommandEntity, NewCommand
+from orchestrator.core.errors import ConflictError, ContendedError, NotFoundError, UnavailableError
+from orchestrator.core.ids import late_part_id, part_id, root_id
+from orchestrator.engine.tree import Limits, TreeBuilder
+from orchestrator.engine.work import UnitOfWork
+from orchestrator.engine.writer import Request, Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who submits, and under which circumstances."""
+
+    owner: str = "engine"
+    owner_type: str = "user"
+    correlation_id: str | None = None
+    deadline: datetime | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What came of a submission: the id, what is ready to be launched, and whether it was known before."""
+
+    command_id: str
+    ready: list[CommandEntity]
+    repeated: bool = False
+
+
+class Submitter:
+    """Submits commands, and attaches parts to those that run."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        catalog: Catalog,
+        limits: Limits | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.writer = writer
+        self.catalog = catalog
+        self.limits = limits or Limits()
+        self.rng = rng or random.SystemRandom()
+
+    def submit(self, command: Command, origin: Origin) -> Submitted:
+        """Stores the command and begins it.
+
+        The same idempotency key gives the same command. Raises BadInputError for a bad plan, ConflictError
+        for a key that stands for something else.
+        """
+        new_root = root_id(self.rng.getrandbits(128))
+        rows = self._rows(command, origin, new_root)
+        known: list[str] = []
+
+        def remember(unit: UnitOfWork) -> None:
+            earlier = self._known_request(unit, origin, rows[0], new_root)
+            if earlier is None:
+                unit.add(rows)
+            else:
+                known[:] = [earlier]
+
+        request = Request(new_root, ev.Begin(), before=remember)
+        try:
+            self.writer.write(request)
+        except (UnavailableError, ContendedError):
+            if not self._was_stored(new_root):
+                raise
+        if known:
+            return Submitted(known[0], [], repeated=True)
+        return Submitted(new_root, request.ready)
+
+    def _rows(self, command: Command, origin: Origin, new_root: str) -> list[NewCommand]:
+        numbers = iter(range(1, self.limits.parts + 2))
+        builder = TreeBuilder(self.catalog, self.limits, lambda: part_id(new_root, next(numbers)))
+        like = CommandEntity(
+            command_id=new_root,
+            root_id=new_root,
+            parent_id=None,
+            kind="",
+            version=1,
+            label="",
+            owner_id=origin.owner,
+            owner_type=origin.owner_type,
+            correlation_id=origin.correlation_id,
+            deadline=origin.deadline,
+        )
+        return builder.build(command, like)
+
+    def _known_request(
+        self, unit: UnitOfWork, origin: Origin, root: NewCommand, new_root: str
+    ) -> str | None:
+        key = origin.idempotency_key
+        if key is None:
+            return None
+        said = json.dumps([root.entity.kind, root.payload.parameters], sort_keys=True)
+        digest = hashlib.sha256(said.encode()).hexdigest()
+        earlier = unit.tx.remember_request(key, digest, new_root)
+        if earlier is None:
+            return None
+        known_digest, known_id = earlier
+        if known_digest != digest:
+            raise ConflictError(
+                f"the idempotency key {key!r} was used for another request (command {known_id});"
+                " use a new key"
+            )
+        return known_id
+
+    def _was_stored(self, command_id: str) -> bool:
+        """Finds out whether a commit whose answer was lost has happened."""
+        try:
+            return self.writer.store.get(command_id) is not None
+        except (UnavailableError, ContendedError):
+            return False
+
+    def attach(self, parent_id: str, command: Command, *, owner: str) -> Submitted:
+        """Adds a part to a command that waits for its parts or for work outside.
+
+        Raises NotFoundError, or ConflictError when the parent does not wait (any more).
+        """
+        parent = self.writer.store.get(parent_id)
+        if parent is None:
+            raise NotFoundError(f"there is no command {parent_id}")
+        child = late_part_id(parent.root_id, self.rng.getrandbits(61))
+        builder = TreeBuilder(
+            self.catalog,
+            self.limits,
+            lambda: late_part_id(parent.root_id, self.rng.getrandbits(61)),
+        )
+        like = CommandEntity(
+            command_id=child,
+            root_id=parent.root_id,
+            parent_id=parent_id,
+            kind="",
+            version=1,
+            label="",
+            order=-1,
+            owner_id=owner,
+            correlation_id=parent.correlation_id,
+        )
+        rows = builder.build(command, like)
+
+        def add(unit: UnitOfWork) -> None:
+            unit.add(rows)
+            unit.tell(child, ev.Begin())
+
+        request = Request(parent_id, ev.PartAdded(), work=add)
+        self.writer.write(request)
+        return Submitted(child, request.ready)
