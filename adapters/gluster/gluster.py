@@ -48,8 +48,8 @@ class Gluster(Bricks):
         self._now = now
         self._detailed_at: dict[str, datetime] = {}  # task id → when its counters were read last
         # Gluster forgets what it stopped, so the answer to the stop is the last word on the
-        # counters. Kept in memory only: after a crash, or in another process, such a task is
-        # absent, hence LOST.
+        # counters. `stop` gives it at once; it is kept for a poll that comes before it was taken
+        # in. After a crash in between, or in another process, the task is absent, hence LOST.
         self._stopped: dict[str, TaskDetail] = {}
 
     @property
@@ -136,8 +136,10 @@ class Gluster(Bricks):
         for one in self._list("all"):
             yield judge(scope, one, self._read_detail(one))
 
-    def stop(self, task: AsyncTaskRef) -> None:
+    def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         """Stops the task if it is still the volume's; files that have moved stay where they are.
+
+        Gives Gluster's answer, the last word on the counters.
 
         A completed rebalance is left alone: stopping it would only make Gluster forget how it
         ended. Removing bricks is stopped also when completed, because its bricks are leaving until
@@ -145,14 +147,15 @@ class Gluster(Bricks):
         """
         found = self._find(task)
         if found is None or (found.kind is TaskKind.REBALANCE and not found.code.is_running):
-            return
+            return None
         try:
             reply = self._ask_for(task, "stop")
         except GlusterRefused as error:
             if "not started" in error.text:  # it ended between the look and the stop
-                return
+                return None
             raise
-        self._stopped[task.task_id] = read_detail(reply)
+        stopped = self._stopped[task.task_id] = read_detail(reply)
+        return judge_absent(task, stopped)
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Takes the bricks of a failed removal back into use; other ended tasks need nothing."""
@@ -162,7 +165,7 @@ class Gluster(Bricks):
         self._detailed_at.pop(task.external_id or "", None)
 
     def _ask_for(self, task: AsyncTaskRef, action: str) -> Reply:
-        match TaskKind(task.verb):
+        match _kind(task):
             case TaskKind.REBALANCE:
                 mode = task.request.get("mode", ()) if action == "start" else ()
                 # "fix-layout" stands before the word "start", "force" behind it
@@ -251,6 +254,13 @@ class Gluster(Bricks):
                 f"gluster cluster {scope!r} is not the one that is set up here, {self._cluster!r}; "
                 "check ORCHESTRATOR_GLUSTER_CLUSTER"
             )
+
+
+def _kind(task: AsyncTaskRef) -> TaskKind:
+    try:
+        return TaskKind(task.verb)
+    except ValueError:
+        raise Refused(f"gluster has no task {task.verb!r}; it has {', '.join(TaskKind)}") from None
 
 
 def _volume(task: AsyncTaskRef) -> str:

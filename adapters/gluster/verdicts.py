@@ -52,17 +52,21 @@ def judge(
 def judge_absent(ref: AsyncTaskRef, stopped: TaskDetail | None) -> TaskReport:
     """Gives the report on a task that a successful listing no longer shows.
 
-    Gluster forgets what was stopped. `stopped` is the answer to our own stop, if we gave it.
+    Gluster forgets what was stopped. `stopped` is the answer to our own stop, if we gave it: it may
+    say that a rebalance was quicker. A removal that was stopped is undone, completed or not.
     """
     counters = stopped.counters if stopped else None
     if stopped is None:
+        status = TaskStatus.LOST
         message = "Gluster no longer lists this task: somebody stopped, committed or replaced it"
     else:
-        message = f"stopped: {counters}"
+        was_quicker = stopped.code.is_completed and ref.verb == TaskKind.REBALANCE
+        status = _status(stopped.code, counters) if was_quicker else TaskStatus.ABORTED
+        message = _message(stopped.code, counters, status)
     return TaskReport(
         system=NAME,
         scope=ref.scope,
-        status=TaskStatus.LOST if stopped is None else TaskStatus.ABORTED,
+        status=status,
         task_id=ref.task_id,
         external_id=ref.external_id,
         verb=ref.verb,

@@ -173,11 +173,12 @@ def test_what_we_stopped_is_aborted_with_the_counters_of_the_stop(cluster: Simul
     gluster = cluster.gluster()
     ref = started(cluster, gluster)
 
-    gluster.stop(ref)
-    gluster.stop(ref)
-    report = one_report(gluster, ref)
+    report = gluster.stop(ref)
 
+    assert gluster.stop(ref) is None
     assert task_ids(cluster) == []
+    assert report is not None
+    assert report == one_report(gluster, ref)
     assert report.status is TaskStatus.ABORTED
     assert report.result["failures"] == 0
 
