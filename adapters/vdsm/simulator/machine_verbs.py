@@ -28,16 +28,7 @@ def machine_verbs(host: Host) -> dict[str, Verb]:
                 params["topVolUUID"],
             )
         ),
-        "VM.diskReplicateStart": _done(
-            lambda params: machines.replicate_start(
-                params["vmID"], params["srcDisk"], params["dstDisk"]
-            )
-        ),
-        "VM.diskReplicateFinish": _done(
-            lambda params: machines.replicate_finish(
-                params["vmID"], params["srcDisk"], params["dstDisk"]
-            )
-        ),
+        **_mirror_verbs(host),
         "VM.hotplugDisk": _done(
             lambda params: machines.plug(params["vmID"], params["params"]["drive"])
         ),
@@ -51,6 +42,22 @@ def machine_verbs(host: Host) -> dict[str, Verb]:
             for vm in machines.all()
             if not params.get("vmList") or vm["vmId"] in params["vmList"]
         ],
+    }
+
+
+def _mirror_verbs(host: Host) -> dict[str, Verb]:
+    machines = host.machines
+    return {
+        "VM.diskReplicateStart": _done(
+            lambda params: machines.replicate_start(
+                params["vmID"], params["srcDisk"], params["dstDisk"]
+            )
+        ),
+        "VM.diskReplicateFinish": _done(
+            lambda params: machines.replicate_finish(
+                params["vmID"], params["srcDisk"], params["dstDisk"]
+            )
+        ),
     }
 
 
