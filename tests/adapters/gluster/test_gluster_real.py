@@ -15,7 +15,7 @@ from tests.adapters.gluster.simulated import Simulated, after, follow, stored
 from tests.adapters.gluster.test_gluster_simulator import NO
 
 pytestmark = pytest.mark.real
-FILES = 120
+FILES = 60
 
 
 @pytest.fixture(scope="module")
