@@ -72,6 +72,7 @@ class AsyncTaskRef:
     created_at: datetime
     changed_at: datetime
     correlation_id: str | None = None
+    stop_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

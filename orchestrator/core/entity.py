@@ -139,6 +139,7 @@ class TaskEntity:
             created_at=self.created_at,
             changed_at=self.changed_at,
             correlation_id=self.correlation_id,
+            stop_requested=self.stop_requested,
         )
 
 

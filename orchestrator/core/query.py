@@ -29,6 +29,20 @@ class CommandQuery:
     cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskQuery:
+    """Which async tasks to list, newest first: of one system, and there of one scope if it is named.
+
+    `statuses` are those of their commands. `cursor` comes from the page before.
+    """
+
+    system: str
+    scope: str | None = None
+    statuses: tuple[Status, ...] = ()
+    limit: int = 100
+    cursor: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Some of the answer, and the cursor for the rest; None when there is no more.

@@ -52,14 +52,12 @@ class Reconciler:
 
     def tick(self) -> int:
         """Handles all that is due now; says how much that was."""
-        now = self.clock.now()
-        self._leading_since = self._leading_since or now
         return sum(
             (
-                self._wake(now),
-                self._release_the_dead(now),
-                self._handle_silence(now),
-                self._stop_the_overdue(now),
+                self.wake(),
+                self.release_the_dead(),
+                self.handle_silence(),
+                self.stop_the_overdue(),
             )
         )
 
@@ -69,7 +67,9 @@ class Reconciler:
 
     # --- timers and lost nudges ------------------------------------------------------------------
 
-    def _wake(self, now: datetime) -> int:
+    def wake(self) -> int:
+        """Launches what sleeps no longer, and what a lost nudge left ready; says how many that were."""
+        now = self.clock.now()
         due = self.store.due(now, LIMIT)
         if self.is_busy():  # messages wait for workers: what is late is late, not lost
             due = [one for one in due if _is_really_due(one, now)]
@@ -86,7 +86,10 @@ class Reconciler:
 
     # --- dead workers ----------------------------------------------------------------------------
 
-    def _release_the_dead(self, now: datetime) -> int:
+    def release_the_dead(self) -> int:
+        """Takes their claims from workers that died; says how many claims that were."""
+        now = self.clock.now()
+        self._leading_since = self._leading_since or now
         workers = self.store.workers()
         dead = [one.worker_id for one in workers if self._is_dead(one, now)]
         ids = [*dead, *self.store.strangers()]
@@ -110,14 +113,16 @@ class Reconciler:
 
     # --- silence and deadlines -------------------------------------------------------------------
 
-    def _handle_silence(self, now: datetime) -> int:
-        overdue = self.store.overdue_tasks(now, LIMIT)
+    def handle_silence(self) -> int:
+        """Handles async tasks whose lease or deadline has passed; says how many."""
+        overdue = self.store.overdue_tasks(self.clock.now(), LIMIT)
         for task in overdue:
             self.sender.launch(self.reporter.overdue(task))
         return len(overdue)
 
-    def _stop_the_overdue(self, now: datetime) -> int:
-        overdue = self.store.overdue_roots(now, LIMIT)
+    def stop_the_overdue(self) -> int:
+        """Stops roots whose deadline has passed; says how many."""
+        overdue = self.store.overdue_roots(self.clock.now(), LIMIT)
         for command_id in overdue:
             try:
                 ready = self.control.stop(

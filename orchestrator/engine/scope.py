@@ -20,13 +20,9 @@ class Offers:
     """Results that will be there: a type, the id of the command that returns it, and whether it surely does.
 
     What a best-effort part returns is not sure, so only an ask for `X | None` or `list[X]` is given that.
-
-    `parts_of` names the one command whose direct parts these are, where that is so: then a list of them
-    is found by their parent, however many they are.
     """
 
     items: tuple[tuple[Any, str, bool], ...] = ()
-    parts_of: str | None = None
 
     def __add__(self, other: Offers) -> Offers:
         return Offers(self.items + other.items)
@@ -48,7 +44,7 @@ class Offers:
         """A group is transparent; of a command, only its own return value is seen."""
         if known is None:
             items = tuple((kind, one, sure and not best_effort) for kind, one, sure in self.items)
-            return Offers(items, parts_of=command_id)
+            return Offers(items)
         if known.returns is None:
             return NO_OFFERS
         return Offers(((known.returns, command_id, not best_effort),))
@@ -70,8 +66,11 @@ class Scope:
         scope = cls()
         for ask in known.asks.get("plan", ()):
             found = payload.inputs.get(ask.key)
-            if ask.source is Source.RESULT and isinstance(found, str):
-                scope = scope.after(Offers(((ask.wanted, found, not ask.optional),)))
+            if ask.source is Source.RESULT and found is not None:
+                ids = [found] if isinstance(found, str) else found
+                scope = scope.after(
+                    Offers(tuple((ask.wanted, one, not ask.optional) for one in ids))
+                )
         return scope
 
     def after(self, offers: Offers) -> Scope:
@@ -90,11 +89,17 @@ class Scope:
 
 
 def resolve_inputs(
-    known: CommandType, command_id: str, scope: Scope, parts: Offers
+    known: CommandType,
+    command_id: str,
+    scope: Scope,
+    parts: Offers,
+    *,
+    later: bool = False,
 ) -> Mapping[str, Any]:
     """Gives for each result that a verb asks for where it will be found.
 
-    A string is a command's id, a list holds several, {"parts_of": id} means all parts of that command.
+    A string is a command's id; a list holds several.
+    `later` says that its parts are not known yet, so what `end` asks of them is left open.
     Raises BadInputError when nothing before the command returns it.
     """
     inputs: dict[str, Any] = {}
@@ -102,6 +107,8 @@ def resolve_inputs(
         if ask.source is not Source.RESULT:
             continue
         found = _find(known, command_id, ask, scope, parts)
+        if found is None and later and ask.verb in PARTS_VERBS:
+            continue
         if found is None and not ask.optional:
             raise BadInputError(
                 f"{known.kind}: {ask.verb} asks for {ask.name!r}"
@@ -125,4 +132,4 @@ def _from_offers(offers: Offers, ask: Ask) -> Any | None:
     found = offers.all(ask.wanted)
     if not found:
         return None
-    return {"parts_of": offers.parts_of} if offers.parts_of and len(found) > 16 else found
+    return found

@@ -58,19 +58,12 @@ class Supplier:
             match payload.inputs.get(ask.key):
                 case None:
                     found[ask.key] = [] if ask.many else None
-                case {"parts_of": parent_id}:
-                    found[ask.key] = self.store.values_of_parts(
-                        parent_id, self._kinds_of(ask.wanted)
-                    )
                 case list() as ids:
                     values = self.store.values(ids)
                     found[ask.key] = [values[one] for one in ids if values.get(one) is not None]
                 case command_id:
                     found[ask.key] = self.store.values((command_id,)).get(command_id)
         return found
-
-    def _kinds_of(self, wanted: Any) -> list[str]:
-        return [kind for kind in self.catalog.kinds if self.catalog.of(kind).returns == wanted]
 
     def _as_asked(self, ask: Ask, value: Any, entity: CommandEntity) -> Any:
         codec: TypeAdapter[Any] = TypeAdapter(ask.wanted)

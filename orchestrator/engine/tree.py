@@ -166,8 +166,7 @@ class TreeBuilder:
                 part.entity = replace(part.entity, next_id=next_id)
         node.entity = replace(node.entity, mode=node.mode, parts=len(node.found))
         if node.type is not None:
-            inputs = resolve_inputs(node.type, node.entity.command_id, node.before, node.offers)
-            node.payload = Payload(node.payload.parameters, {**node.payload.inputs, **inputs})
+            node.payload = self._with_inputs(node, node.type)
         if parent is not None:
             offers = node.offers.seen_from_outside(
                 node.entity.command_id, node.type, best_effort=node.entity.best_effort
@@ -175,6 +174,16 @@ class TreeBuilder:
             parent.offers = parent.offers + offers
             if parent.mode is Mode.SEQUENCE:
                 parent.scope = parent.scope.after(offers)
+
+    def _with_inputs(self, node: _Node, known: CommandType) -> Payload:
+        """Adds where its inputs come from; what was found when the command was stored stays."""
+        later = known.plans_at_run_time and not node.found
+        if node.payload.inputs:
+            known = replace(known, asks={"end": known.asks.get("end", ())})
+        inputs = resolve_inputs(
+            known, node.entity.command_id, node.before, node.offers, later=later
+        )
+        return Payload(node.payload.parameters, {**inputs, **node.payload.inputs})
 
     def _parameters(self, command: Command, kind: str) -> dict[str, Any]:
         parameters = command.model_dump(mode="json")

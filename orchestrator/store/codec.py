@@ -15,14 +15,8 @@ from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
-from orchestrator.store.tables import (
-    Instant,
-    async_task,
-    command_entity,
-    command_sequence,
-    event,
-    instant_text,
-)
+from orchestrator.store.tables import async_task, command_entity, command_sequence, event
+from orchestrator.store.types import Instant, instant_text
 
 _c, _s = command_entity.c, command_sequence.c
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from orchestrator.store import codec
-from orchestrator.store.tables import (
-    Json,
-    async_task,
-    command_entity,
-    command_sequence,
-    event,
-)
+from orchestrator.store.tables import async_task, command_entity, command_sequence, event
+from orchestrator.store.types import Json
 
 _c, _s = command_entity.c, command_sequence.c
+CHUNK = 2_000  # rows or ids of one statement: keeps a large plan's memory in bounds
+T = TypeVar("T")
 IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 
 HEADS = sa.select(*codec.HEAD).select_from(
@@ -135,16 +133,6 @@ PAYLOADS = sa.select(_c.command_id, _c.parameters, _c.inputs).where(_c.command_i
 VALUES = sa.select(_c.command_id, _c.return_value).where(
     _c.command_id.in_(IDS), _c.outcome == "succeeded"
 )
-VALUES_OF_PARTS = (
-    sa.select(_c.return_value)
-    .select_from(command_entity.join(command_sequence, _s.entity_id == _c.command_id))
-    .where(
-        _c.parent_id == sa.bindparam("parent_id"),
-        _c.action_type.in_(sa.bindparam("kinds", expanding=True)),
-        _c.outcome == "succeeded",
-    )
-    .order_by(_s.order_in_sequence)
-)
 SET_VALUE = (
     sa.update(command_entity)
     .where(_c.command_id == sa.bindparam("id_"))
@@ -155,3 +143,9 @@ SET_INPUTS = (
     .where(_c.command_id == sa.bindparam("id_"))
     .values(inputs=sa.bindparam("inputs_", type_=Json))
 )
+
+
+def chunks(items: Sequence[T]) -> Iterator[list[T]]:
+    """Gives the items in lists of bounded length."""
+    for start in range(0, len(items), CHUNK):
+        yield list(items[start : start + CHUNK])

@@ -2,42 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC time: `timestamptz` on PostgreSQL, sortable ISO text of fixed width on SQLite."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(sa.String(32))
-        return dialect.type_descriptor(sa.DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return instant_text(value) if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        return value.astimezone(UTC) if value is not None else None
-
-
-def instant_text(value: datetime) -> str:
-    """Gives a time as text that sorts as the time does."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-Id = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
-Text = sa.Text()
-Json = sa.JSON(none_as_null=True)
+from orchestrator.store.types import Counter, Id, Instant, Json, Text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -213,19 +180,12 @@ entity_lock = sa.Table(
 sa.Index("ix_entity_lock_command_id", entity_lock.c.command_id)
 sa.Index("ix_entity_lock_root_id", entity_lock.c.root_id)
 
-counter = sa.Table(
-    "counter",
-    metadata,
-    sa.Column("name", Text, primary_key=True),
-    sa.Column("value", sa.BigInteger, nullable=False),
-)
-
 event = sa.Table(
     "event",
     metadata,
     sa.Column(
         "seq",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        Counter,
         primary_key=True,
         autoincrement=True,
     ),
@@ -290,7 +250,7 @@ audit = sa.Table(
     metadata,
     sa.Column(
         "audit_id",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        Counter,
         primary_key=True,
         autoincrement=True,
     ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +16,7 @@ from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.locking import LockBook
-from orchestrator.store.statements import Statements
+from orchestrator.store.statements import Statements, chunks
 from orchestrator.store.tables import (
     async_task,
     audit,
@@ -25,9 +25,6 @@ from orchestrator.store.tables import (
     entity_lock,
     idempotency_key,
 )
-
-CHUNK = 2_000  # rows of one JSON parameter: keeps a large plan's memory in bounds
-T = TypeVar("T")
 
 
 class SqlTransaction:
@@ -180,12 +177,6 @@ class SqlTransaction:
                 actor=actor, verb=verb, command_id=command_id, reason=reason, at=at
             )
         )
-
-
-def chunks(items: Sequence[T]) -> Iterator[list[T]]:
-    """Gives the items in lists of bounded length."""
-    for start in range(0, len(items), CHUNK):
-        yield list(items[start : start + CHUNK])
 
 
 def _below(command_id: str) -> sa.CTE:

@@ -1,0 +1,68 @@
+"""The web process: the API and the page."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import socket
+import sys
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI
+
+from orchestrator.api import make_app
+from orchestrator.core.errors import OrchestratorError
+from workers.logs import configure_logging
+from workers.settings import Settings
+from workers.wiring import wiring
+
+
+def build() -> FastAPI:
+    """Wires the ASGI application: `uvicorn --factory workers.asgi:build`."""
+    wired = wiring()
+    return make_app(
+        wired.orchestrator,
+        tokens=wired.tokens,
+        session_secret=session_secret(wired.settings),
+        flower_url=wired.settings.flower_url or None,
+        queues=wired.queue_lengths,
+    )
+
+
+def session_secret(settings: Settings) -> str:
+    """Gives what page sessions are signed with; made once, kept in the data directory."""
+    if settings.session_secret:
+        return settings.session_secret
+    path = settings.data_path / "session-secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def main() -> None:
+    """Serves the API and the page in front."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--port", type=int, default=urlsplit(wiring().settings.api_url).port or 8080
+    )
+    asked = parser.parse_args()
+    configure_logging()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((asked.host, asked.port))
+        except OSError as problem:
+            sys.exit(f"port {asked.port} of {asked.host} cannot be used: {problem.strerror}")
+    try:
+        app = build()
+    except OrchestratorError as problem:
+        sys.exit(str(problem))
+    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

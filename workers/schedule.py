@@ -1,0 +1,109 @@
+"""The scheduler: polls, timers, lost nudges, dead workers. Several may run; one leads by a lease in the database."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from orchestrator.core.errors import ContendedError, UnavailableError
+from workers import points
+from workers.logs import configure_logging
+from workers.process import Lease
+from workers.wiring import Wiring, wiring
+
+log = structlog.get_logger(__name__)
+
+LEADERSHIP = "scheduler"
+LEADERSHIP_S = 3.0
+
+
+@dataclass(slots=True)
+class Chore:
+    """Something done again and again, at its own pace."""
+
+    do: Callable[[], Any]
+    every_s: float
+    due: float = field(default=0.0)
+
+    def run(self, now: float) -> None:
+        """Does it if its time has come."""
+        if now >= self.due:
+            self.due = now + self.every_s
+            self.do()
+
+
+class Scheduler:
+    """One scheduler process."""
+
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+        self._lease = Lease(wired, "scheduler", "scheduler")
+        self._reconciler = wired.reconciler(is_busy=self._messages_wait)
+        self._poller = wired.poller()
+        self._stop = threading.Event()
+        sweep = wired.settings.sweep_seconds
+        reconciler = self._reconciler
+        self._chores = (
+            Chore(reconciler.wake, sweep),
+            Chore(reconciler.release_the_dead, 2 * sweep),
+            Chore(reconciler.handle_silence, 4 * sweep),
+            Chore(reconciler.stop_the_overdue, 4 * sweep),
+            Chore(self._poller.tick, sweep),
+        )
+
+    def run(self) -> None:
+        """Runs until it is told to stop."""
+        self._lease.start()
+        log.info("scheduler_started", id=self._lease.worker_id)
+        led_until = 0.0
+        try:
+            while not self._stop.wait(self._wired.settings.sweep_seconds / 2):
+                try:
+                    led_until = self._lead(led_until)
+                except (UnavailableError, ContendedError) as problem:
+                    log.warning("scheduler_waits", why=str(problem))
+                    self._reconciler.step_down()
+                    self._stop.wait(0.5)
+                except Exception:
+                    log.exception("scheduler_broke")
+                    self._stop.wait(0.5)
+        finally:
+            self._lease.stop()
+
+    def _lead(self, led_until: float) -> float:
+        now = time.monotonic()
+        if now > led_until - LEADERSHIP_S / 2:
+            if not self._wired.store.lead(LEADERSHIP, self._lease.worker_id, LEADERSHIP_S):
+                self._reconciler.step_down()
+                return 0.0
+            led_until = now + LEADERSHIP_S
+        for chore in self._chores:
+            chore.run(time.monotonic())
+        return led_until
+
+    def stop(self, *_: object) -> None:
+        """Ends the loop."""
+        self._stop.set()
+
+    def _messages_wait(self) -> bool:
+        """Tells whether the broker still holds nudges: then what is late is late, not lost."""
+        return any(self._wired.queue_lengths().values())
+
+
+def main() -> None:
+    """Runs a scheduler in front."""
+    configure_logging()
+    points.arm_from_environment()
+    scheduler = Scheduler(wiring())
+    signal.signal(signal.SIGTERM, scheduler.stop)
+    signal.signal(signal.SIGINT, scheduler.stop)
+    scheduler.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Every setting, in one place: from the environment (`ORCHESTRATOR_*`) or a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from orchestrator.core.catalog import describe_problems
+from orchestrator.core.errors import BadInputError
+
+CONFIG = "ORCHESTRATOR_CONFIG"
+
+
+class Settings(BaseSettings):
+    """What can be set. The environment outweighs the file; what neither says has a sound default."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", extra="ignore")
+
+    data_dir: Path = Field(
+        Path("~/.orchestrator"), description="where the embedded database and the simulators live"
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty is SQLite in the data directory"
+    )
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Celery's broker; carries nudges only"
+    )
+    api_url: str = Field("http://127.0.0.1:8080", description="where the API is reached")
+    token: str = Field(
+        "", description="the CLI's token; empty is the file `token` in the data directory"
+    )
+    modules: str = Field("", description="modules with commands of your own, comma-separated")
+    fusion: bool = Field(True, description="let a worker go on with the next step in place")
+    fusion_seconds: float = Field(0.25, gt=0, description="how long one message may go on")
+    max_parts: int = Field(100_000, gt=0, description="parts of one command")
+    max_depth: int = Field(1_000, gt=0, description="how deep a plan may be nested")
+    max_parameter_bytes: int = Field(
+        1024 * 1024, gt=0, description="size of one command's parameters"
+    )
+    max_deaths: int = Field(
+        5, gt=0, description="workers that may die under a command before it is given up"
+    )
+    launch_grace_seconds: float = Field(
+        1.0, gt=0, description="how late a nudge may be before another is sent"
+    )
+    heartbeat_seconds: float = Field(0.5, gt=0, description="how often a process renews its lease")
+    lease_seconds: float = Field(3.0, gt=0, description="how long a silent process counts as alive")
+    sweep_seconds: float = Field(
+        0.25, gt=0, description="how often the scheduler looks at what is due"
+    )
+    poll_seconds: float = Field(
+        2.0, gt=0, description="how often an outside scope with tasks of ours is asked"
+    )
+    database_pool: int = Field(10, gt=0, description="database connections a process keeps")
+    session_secret: str = Field(
+        "", description="signs page sessions; empty is a file in the data directory"
+    )
+    flower_url: str = Field("", description="where Flower is reached, for the link on the page")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        ours = [init_settings, env_settings]
+        if path := os.environ.get(CONFIG):
+            ours.append(TomlConfigSettingsSource(settings_cls, toml_file=Path(path)))
+        return tuple(ours)
+
+    @property
+    def data_path(self) -> Path:
+        """The data directory, spelled out."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_path / 'orchestrator.db'}"
+
+    @property
+    def module_names(self) -> list[str]:
+        """The modules to load commands from."""
+        return [name.strip() for name in self.modules.split(",") if name.strip()]
+
+    @property
+    def launch_grace(self) -> timedelta:
+        """How late a nudge may be."""
+        return timedelta(seconds=self.launch_grace_seconds)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Reads the settings. Raises BadInputError that names the file, or the setting, that is wrong."""
+    path = os.environ.get(CONFIG)
+    if path and not Path(path).is_file():
+        raise BadInputError(f"{CONFIG} names {path!r}, and there is no such file")
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as problem:
+        raise BadInputError(f"a setting is wrong: {describe_problems(problem)}") from problem
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise BadInputError(f"the config file {path!r} cannot be read: {problem}") from problem
