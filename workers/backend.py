@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import signature, states
-from celery.backends.base import BaseBackend, SyncBackendMixin
+from celery.backends.base import BaseBackend
 
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.status import Status
@@ -34,7 +34,7 @@ class CommandFailed(Exception):  # noqa: N818 - what `AsyncResult.get` raises re
     """The command did not succeed."""
 
 
-class StoreBackend(SyncBackendMixin, BaseBackend):  # type: ignore[misc]
+class StoreBackend(BaseBackend):  # type: ignore[misc]
     """The backend. Its state is the command store's, so it supports no forgetting."""
 
     supports_native_join = False

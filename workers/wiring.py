@@ -23,7 +23,7 @@ from orchestrator.engine.run import Runner
 from orchestrator.engine.tree import Limits
 from orchestrator.engine.writer import Writer
 from orchestrator.store.sql import SqlStore, make_engine
-from orchestrator.store.tokens import Tokens
+from orchestrator.store.tokens import SqlTokens
 from workers.canvas import Canvas
 from workers.clock import StoreClock
 from workers.load import load_catalog
@@ -93,8 +93,8 @@ class Wiring:
         )
 
     @cached_property
-    def tokens(self) -> Tokens:
-        return Tokens(self.store)
+    def tokens(self) -> SqlTokens:
+        return SqlTokens(self.store)
 
     def queue_lengths(self) -> dict[str, int]:
         """Gives how many nudges wait in the broker, by queue; empty when it does not answer."""
