@@ -1,0 +1,70 @@
+"""Fixtures that every ring's tests may ask for: servers, databases, brokers, ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests import services
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server, without a database's name; one for the whole run."""
+    with services.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> Iterator[str]:
+    """The name of a database with our empty tables, to copy from."""
+    with services.new_database(postgres_server) as url:
+        services.make_schema(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database without any table."""
+    with services.new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database with our empty tables."""
+    with services.new_database(postgres_server, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a new SQLite database with our empty tables."""
+    url = f"sqlite:///{tmp_path / 'orchestrator.db'}"
+    services.make_schema(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_server_url() -> Iterator[str]:
+    """The URL of a Redis; one for the whole run."""
+    with services.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def broker_url(redis_server_url: str) -> Iterator[str]:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(redis_server_url) as client:
+        client.flushdb()
+        yield redis_server_url
+        client.flushdb()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    return services.free_port()

@@ -1,0 +1,1 @@
+"""Tests of whole flows, written for an operator to read."""
