@@ -199,4 +199,6 @@ def _last_words(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
     if os.environ.get("BENCH_DEBUG"):
         print(*lines[-40:], sep="\n", file=sys.stderr)
-    return lines[-1][:300] if lines else "ended without an answer and without a word"
+    # The last line of a traceback that is not a continuation tells the exception.
+    told = [line for line in lines if line and not line.startswith(" ")]
+    return told[-1][:300] if told else "ended without an answer and without a word"

@@ -1,4 +1,4 @@
-"""Feeds commands to the processes of a peer that has no way to submit work, and hears of their ends."""
+"""Feeds commands to the processes of a peer that takes no submissions, and hears of their ends."""
 
 from __future__ import annotations
 

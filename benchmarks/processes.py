@@ -1,4 +1,4 @@
-"""Processes that a contestant starts: each in its own group, its output in a file, killed as one."""
+"""Processes that a contestant starts: each in its own group, its output in a file."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def pgbench() -> str | None:
 
 
 def _as_user() -> dict[str, Any]:
-    """Gives the arguments that run a process as somebody else when we are root: not for PostgreSQL."""
+    """Gives the arguments that run a process as somebody else when we are root."""
     if os.geteuid() != 0:
         return {}
     return {"user": USER, "group": USER, "extra_groups": []}

@@ -117,7 +117,7 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 
 def slopes(lines: Iterable[Line]) -> list[str]:
-    """Says for each contestant how the cost of a step changed from the least size to the largest."""
+    """Says for each contestant how the cost of a step grew from the least size to the largest."""
     series: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         if line.work.letter == "g" and line.value:

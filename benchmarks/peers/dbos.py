@@ -12,7 +12,8 @@ from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig
 
-from benchmarks.ledger import step as effect, step_async
+from benchmarks.ledger import step as effect
+from benchmarks.ledger import step_async
 from benchmarks.order import Order, Shape
 from benchmarks.play import main
 from benchmarks.processes import count_ready, report_ready, until

@@ -105,6 +105,6 @@ class ObanFree:
 
 if __name__ == "__main__":
     # Jobs name their worker by its module, which is not __main__ for those that only enqueue.
-    from benchmarks.peers import oban as here
+    from benchmarks.peers import oban as here  # noqa: PLW0406 - for that very reason
 
     asyncio.run(here.run_worker()) if sys.argv[1:] == ["work"] else main(here.ObanFree)

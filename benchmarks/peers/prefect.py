@@ -63,6 +63,7 @@ class Prefect:
             PREFECT_API_URL=f"http://127.0.0.1:{port}/api",
             PREFECT_API_DATABASE_CONNECTION_URL=url,
             PREFECT_SERVER_ANALYTICS_ENABLED="false",
+            PREFECT_SERVER_UI_ENABLED="false",
             PREFECT_LOGGING_LEVEL="ERROR",
             DO_NOT_TRACK="1",
         )

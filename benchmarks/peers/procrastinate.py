@@ -55,15 +55,14 @@ class Procrastinate:
         self._order = order
         self._stopping = threading.Event()
         self._connection: Any = None
-        self._sync: Any = None
+        self._stack = contextlib.ExitStack()
 
     def prepare(self) -> None:
         self._connection = psycopg.connect(self._order.postgres, autocommit=True)
-        self._sync = app.with_connector(
-            procrastinate.SyncPsycopgConnector(conninfo=self._order.postgres)
-        )
-        self._sync.open()
-        self._sync.schema_manager.apply_schema()
+        sync = procrastinate.SyncPsycopgConnector(conninfo=self._order.postgres)
+        self._stack.enter_context(app.replace_connector(sync))
+        self._stack.enter_context(app.open())
+        app.schema_manager.apply_schema()
         if self._order.play == "crash":
             threading.Thread(target=lambda: asyncio.run(self._rescue()), daemon=True).start()
 
@@ -91,9 +90,8 @@ class Procrastinate:
         )
 
     def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        task = self._sync.tasks["step"]
         for number in commands:
-            task.defer(command=number, part=0)
+            step.defer(command=number, part=0)
         return commands
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:
@@ -113,8 +111,8 @@ class Procrastinate:
 
     def close(self) -> None:
         self._stopping.set()
-        with contextlib.suppress(Exception):
-            self._sync.close()
+        self._stack.close()
+        if self._connection is not None:
             self._connection.close()
 
 

@@ -127,7 +127,7 @@ class Restate:
         return self._registered
 
     def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        return self._call(self._send(shape, commands))
+        return list(self._call(self._send(shape, commands)))
 
     def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

@@ -47,7 +47,7 @@ def open_backend() -> Any:
 
 def load(backend: Any, item: Item) -> Any:
     """Makes an engine for a stored flow; side by side means in threads."""
-    number, (shape, book, detail) = item
+    _, (shape, book, detail) = item
     with contextlib.closing(backend.get_connection()) as connection:
         flow_detail = connection.get_logbook(book).find(detail)
     options = {"engine": "serial"}
