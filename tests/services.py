@@ -77,7 +77,8 @@ def postgres() -> Iterator[str]:
 def _private_postgres(initdb: str, server: str, directory: Path) -> Iterator[str]:
     user = _unprivileged()
     data, port = directory / "data", free_port()
-    run = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+    run = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust"]
+    run += ["-E", "UTF8", "--locale=C", "--no-sync"]
     made = subprocess.run(run, user=user, cwd=directory, capture_output=True, check=False)
     if made.returncode:
         pytest.skip(f"no PostgreSQL: initdb failed: {made.stderr.decode().strip()[-300:]}")

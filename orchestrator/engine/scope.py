@@ -118,6 +118,20 @@ def resolve_inputs(
     return inputs
 
 
+def still_open(
+    known: CommandType, stored: Mapping[str, Any], parts: Offers
+) -> dict[str, tuple[Ask, ...]]:
+    """Gives the asks whose source is not known yet, or is nearer now that the parts are known."""
+    return {
+        verb: tuple(
+            ask
+            for ask in asks
+            if ask.key not in stored or (verb in PARTS_VERBS and _from_offers(parts, ask))
+        )
+        for verb, asks in known.asks.items()
+    }
+
+
 def _find(known: CommandType, command_id: str, ask: Ask, scope: Scope, parts: Offers) -> Any | None:
     if ask.verb in OWN_RESULT_VERBS and not ask.many and known.returns == ask.wanted:
         return command_id

@@ -13,7 +13,7 @@ from orchestrator.core.entity import CommandEntity, NewCommand, Payload
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode, Verbs
-from orchestrator.engine.scope import NO_OFFERS, Offers, Scope, resolve_inputs
+from orchestrator.engine.scope import NO_OFFERS, Offers, Scope, resolve_inputs, still_open
 
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
 
@@ -176,14 +176,16 @@ class TreeBuilder:
                 parent.scope = parent.scope.after(offers)
 
     def _with_inputs(self, node: _Node, known: CommandType) -> Payload:
-        """Adds where its inputs come from; what was found when the command was stored stays."""
+        """Adds where its inputs come from; what was found when the command was stored stays, unless
+        its own parts, known only now, return it to its `end`.
+        """
         later = known.plans_at_run_time and not node.found
-        if node.payload.inputs:
-            known = replace(known, asks={"end": known.asks.get("end", ())})
+        stored = node.payload.inputs
+        known = replace(known, asks=still_open(known, stored, node.offers))
         inputs = resolve_inputs(
             known, node.entity.command_id, node.before, node.offers, later=later
         )
-        return Payload(node.payload.parameters, {**inputs, **node.payload.inputs})
+        return Payload(node.payload.parameters, {**stored, **inputs})
 
     def _parameters(self, command: Command, kind: str) -> dict[str, Any]:
         parameters = command.model_dump(mode="json")

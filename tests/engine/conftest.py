@@ -1,0 +1,50 @@
+"""Stages to play on, each test on the memory store and on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import pytest
+
+from orchestrator.core.command import Command
+from orchestrator.core.ports import Store
+from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.testing import Stage
+from tests.engine.acts import COMMANDS, Diary, Outside
+
+Stages: TypeAlias = Callable[..., Stage]
+
+
+@pytest.fixture
+def diary() -> Diary:
+    """What the verbs noted."""
+    return Diary()
+
+
+@pytest.fixture
+def outside() -> Outside:
+    """The outside system."""
+    return Outside()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def stages(request: pytest.FixtureRequest, diary: Diary, outside: Outside) -> Iterator[Stages]:
+    """Makes stages with the commands of `acts`, and with more if they are given."""
+    store: Store | None = None
+    if request.param == "sqlite":
+        store = SqlStore(make_engine(request.getfixturevalue("sqlite_url")))
+
+    def make(*commands: type[Command], supplies: tuple[object, ...] = (), **options: Any) -> Stage:
+        catalog = options.pop("catalog", COMMANDS)
+        return Stage((*catalog, *commands), (diary, outside, *supplies), store=store, **options)
+
+    yield make
+    if isinstance(store, SqlStore):
+        store.close()
+
+
+@pytest.fixture
+def stage(stages: Stages) -> Stage:
+    """A stage with the commands of `acts`."""
+    return stages()
