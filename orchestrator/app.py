@@ -185,11 +185,18 @@ class Orchestrator:
 
     # --- vendors ---------------------------------------------------------------------------------
 
-    def attach(self, parent_id: str, command: Command, *, owner: str) -> str:
-        """Adds a part to a command that is under way; gives the part's id."""
-        submitted = self._submitter.attach(self.resolve_id(parent_id), command, owner=owner)
+    def attach(
+        self, parent_id: str, command: Command, *, owner: str, idempotency_key: str | None = None
+    ) -> Handle:
+        """Adds a part to a command that waits for its parts or for work outside.
+
+        Raises ConflictError when it takes no parts now, or the key stands for another request.
+        """
+        submitted = self._submitter.attach(
+            self.resolve_id(parent_id), command, owner=owner, idempotency_key=idempotency_key
+        )
         self._launch(submitted.ready)
-        return submitted.command_id
+        return Handle(submitted.command_id, submitted.repeated)
 
     def report(self, reports: Iterable[TaskReport]) -> None:
         """Takes news about async tasks."""

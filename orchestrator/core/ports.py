@@ -141,6 +141,15 @@ class Transaction(Protocol):
     def log(self, transitions: Sequence[Transition]) -> None:
         """Appends to the event log."""
 
+    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
+        """Does what `save` and `log` do, as the last words of this transaction."""
+
+    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
+        """Gives the parts that stand after this one in its sequence, not locked."""
+
+    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
+        """Gives parts that are ready and that no other transaction has its hands on."""
+
     def drop_parts(self, parent_id: str) -> None:
         """Forgets the parts of a plan that is to be made anew, and all below them."""
 

@@ -14,6 +14,7 @@ from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, NewCommand
 from orchestrator.core.errors import ConflictError, ContendedError, NotFoundError, UnavailableError
 from orchestrator.core.ids import late_part_id, part_id, root_id
+from orchestrator.core.status import Phase, Status
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -104,7 +105,8 @@ class Submitter:
         key = origin.idempotency_key
         if key is None:
             return None
-        said = json.dumps([root.entity.kind, root.payload.parameters], sort_keys=True)
+        place = [root.entity.parent_id] if root.entity.parent_id else []
+        said = json.dumps([root.entity.kind, root.payload.parameters, *place], sort_keys=True)
         digest = hashlib.sha256(said.encode()).hexdigest()
         earlier = unit.tx.remember_request(key, digest, new_root)
         if earlier is None:
@@ -124,24 +126,48 @@ class Submitter:
         except (UnavailableError, ContendedError):
             return False
 
-    def attach(self, parent_id: str, command: Command, *, owner: str) -> Submitted:
+    def attach(
+        self, parent_id: str, command: Command, *, owner: str, idempotency_key: str | None = None
+    ) -> Submitted:
         """Adds a part to a command that waits for its parts or for work outside.
 
-        Raises NotFoundError, or ConflictError when the parent does not wait (any more).
+        The same idempotency key gives the same part. Raises NotFoundError, or ConflictError when the parent
+        takes no parts (any more) or the key stands for something else.
         """
         parent = self.writer.store.get(parent_id)
         if parent is None:
             raise NotFoundError(f"there is no command {parent_id}")
-        child = late_part_id(parent.root_id, self.rng.getrandbits(61))
-        builder = TreeBuilder(
-            self.catalog,
-            self.limits,
-            lambda: late_part_id(parent.root_id, self.rng.getrandbits(61)),
-        )
+        rows = self._rows_of_part(parent, command, owner)
+        child = rows[0].entity.command_id
+        origin = Origin(owner=owner, idempotency_key=idempotency_key)
+        known: list[str] = []
+
+        def add(unit: UnitOfWork) -> None:
+            earlier = self._known_request(unit, origin, rows[0], child)
+            if earlier is not None:
+                known[:] = [earlier]
+                return
+            _check_takes_parts(unit.command(parent_id) or parent)
+            unit.tell(parent_id, ev.PartAdded())
+            unit.add(rows)
+            unit.tell(child, ev.Begin())
+
+        request = Request("", work=add, near=(parent_id,))
+        self.writer.write(request)
+        if known:
+            return Submitted(known[0], [], repeated=True)
+        return Submitted(child, request.ready)
+
+    def _rows_of_part(
+        self, parent: CommandEntity, command: Command, owner: str
+    ) -> list[NewCommand]:
+        def new_id() -> str:
+            return late_part_id(parent.root_id, self.rng.getrandbits(61))
+
         like = CommandEntity(
-            command_id=child,
+            command_id=new_id(),
             root_id=parent.root_id,
-            parent_id=parent_id,
+            parent_id=parent.command_id,
             kind="",
             version=1,
             label="",
@@ -149,12 +175,15 @@ class Submitter:
             owner_id=owner,
             correlation_id=parent.correlation_id,
         )
-        rows = builder.build(command, like)
+        return TreeBuilder(self.catalog, self.limits, new_id).build(command, like)
 
-        def add(unit: UnitOfWork) -> None:
-            unit.add(rows)
-            unit.tell(child, ev.Begin())
 
-        request = Request(parent_id, ev.PartAdded(), work=add)
-        self.writer.write(request)
-        return Submitted(child, request.ready)
+def _check_takes_parts(parent: CommandEntity) -> None:
+    """A parent that is being ended or undone would not see the part, nor undo it."""
+    is_open = parent.status is Status.WAITING and parent.phase is Phase.EXECUTE
+    if not is_open or parent.stopping is not None:
+        standing = "being stopped" if parent.stopping and is_open else parent.status.value
+        raise ConflictError(
+            f"command {parent.command_id} ({parent.kind}) is {standing}; parts can be added only while"
+            " it waits for its parts or for work outside"
+        )

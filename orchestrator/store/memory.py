@@ -6,7 +6,7 @@ import copy
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,23 +16,8 @@ from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import Blocker, LockRow, Transaction, WorkerRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Phase, Status, TaskState
-from orchestrator.store.memory_locks import MemoryLocks
-
-
-@dataclass(slots=True)
-class Books:
-    """All that is stored. A transaction works on a copy of each book that it writes."""
-
-    commands: dict[str, CommandEntity] = field(default_factory=dict)
-    payloads: dict[str, Payload] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    previous: dict[str, str] = field(default_factory=dict)
-    tasks: dict[str, TaskEntity] = field(default_factory=dict)
-    log: list[Transition] = field(default_factory=list)
-    locks: MemoryLocks = field(default_factory=MemoryLocks)
-    requests: dict[str, tuple[str, str]] = field(default_factory=dict)
-    audit: list[tuple[str, str, str, str]] = field(default_factory=list)
+from orchestrator.store.memory_books import Books
+from orchestrator.store.memory_watching import MemoryWatching, matches
 
 
 class MemoryTransaction:
@@ -113,6 +98,22 @@ class MemoryTransaction:
         for transition in transitions:
             self._books.log.append(replace(transition, seq=len(self._books.log) + 1))
 
+    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
+        self.save(commands)
+        self.log(transitions)
+
+    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
+        found: list[NewCommand] = []
+        following = command.next_id
+        while following is not None and len(found) < limit:
+            entity = self._books.commands[following]
+            found.append(NewCommand(entity, self._books.payloads[following]))
+            following = entity.next_id
+        return found
+
+    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
+        return self.parts(parent_id, (Status.READY,))[:limit]
+
     def drop_parts(self, parent_id: str) -> None:
         for part_id in self._books.parts.get(parent_id, ()):
             self.drop_parts(part_id)
@@ -170,7 +171,7 @@ class MemoryTransaction:
         self._undo.append(lambda: self._books.audit.pop() and None)
 
 
-class MemoryStore:
+class MemoryStore(MemoryWatching):
     """Implements `orchestrator.core.ports.Store` in memory, with a clock that a test may turn."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -211,11 +212,6 @@ class MemoryStore:
             if one in self.books.commands and self.books.commands[one].outcome == "succeeded"
         }
 
-    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
-        parts = self.books.parts.get(parent_id, ())
-        wanted = [one for one in parts if self.books.commands[one].kind in kinds]
-        return list(self.values(wanted).values())
-
     def tree(self, command_id: str) -> list[CommandEntity]:
         command = self.books.commands.get(command_id)
         if command is None:
@@ -233,7 +229,7 @@ class MemoryStore:
         return [one.command_id for one in self.tree(command_id) if one.status in statuses]
 
     def get_commands(self, query: CommandQuery) -> Page[CommandEntity]:
-        found = [one for one in self.books.commands.values() if _matches(one, query)]
+        found = [one for one in self.books.commands.values() if matches(one, query)]
         found.sort(key=lambda one: (one.created_at, one.command_id), reverse=True)
         total, start = len(found), int(query.cursor or 0)
         page = tuple(found[start : start + query.limit])
@@ -320,20 +316,3 @@ class MemoryStore:
             return False
         self._leases[name] = (holder, now + timedelta(seconds=seconds))
         return True
-
-
-def _matches(command: CommandEntity, query: CommandQuery) -> bool:
-    text = (query.text or "").lower()
-    kind, _, entity = (query.entity or "").rpartition(":")
-    return all(
-        (
-            query.parts or command.is_root,
-            not query.statuses or command.status in query.statuses,
-            query.kind in (None, command.kind),
-            query.owner in (None, command.owner_id),
-            query.correlation_id in (None, command.correlation_id),
-            not entity or entity == command.entity_id,
-            not kind or kind == command.entity_type,
-            text in command.label.lower() or text in command.kind or command.entity_id == text,
-        )
-    )

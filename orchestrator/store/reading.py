@@ -16,7 +16,9 @@ from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.ports import LockRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
+from orchestrator.core.ids import range_of_parts
 from orchestrator.store import codec, statements
+from orchestrator.store.statements import Statements
 from orchestrator.store.tables import (
     async_task,
     command_entity,
@@ -30,6 +32,8 @@ _c, _s = command_entity.c, command_sequence.c
 
 class Reading:
     """Reads commands, their trees, tasks, locks and history."""
+
+    _known: Statements
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Opens a connection for reading."""
@@ -47,7 +51,8 @@ class Reading:
     def payload(self, command_id: str) -> Payload | None:
         """Gives a command's parameters and inputs."""
         with self.reading() as connection:
-            row = connection.execute(statements.PAYLOADS, {"ids": [command_id]}).first()
+            given = {"ids": self._known.ids([command_id])}
+            row = connection.execute(self._known.payloads, given).first()
         return None if row is None else Payload(row[1], row[2] or {})
 
     def value(self, command_id: str) -> Any:
@@ -59,17 +64,12 @@ class Reading:
 
     def values(self, ids: Collection[str]) -> dict[str, Any]:
         """Gives the return values of those of these commands that have succeeded."""
+        found: dict[str, Any] = {}
         with self.reading() as connection:
-            rows = connection.execute(statements.VALUES, {"ids": list(ids)})
-            return {row[0]: row[1] for row in rows}
-
-    def values_of_parts(self, parent_id: str, kinds: Collection[str]) -> list[Any]:
-        """Gives the return values of the parts of these kinds that have succeeded, in order."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                statements.VALUES_OF_PARTS, {"parent_id": parent_id, "kinds": list(kinds)}
-            )
-            return [row[0] for row in rows]
+            for chunk in statements.chunks(list(ids)):
+                rows = connection.execute(statements.VALUES, {"ids": chunk})
+                found.update({row[0]: row[1] for row in rows})
+        return found
 
     def tree(self, command_id: str) -> list[CommandEntity]:
         """Gives a command and all below it, each parent before its parts, parts in order."""
@@ -77,7 +77,11 @@ class Reading:
         if command is None:
             return []
         if command.is_root:
-            found = self._heads(statements.HEADS.where(_c.root_id == command_id))
+            low, high = range_of_parts(command_id)
+            found = [
+                command,
+                *self._heads(statements.HEADS.where(_c.command_id.between(low, high))),
+            ]
         else:
             below = _subtree(command_id)
             found = self._heads(
@@ -97,11 +101,11 @@ class Reading:
 
     def get_commands(self, query: CommandQuery) -> Page[CommandEntity]:
         """Lists commands, newest first."""
-        where = _conditions(query)
+        where = conditions(query)
         total = sa.select(sa.func.count()).select_from(command_entity).where(*where)
         statement = statements.HEADS.where(*where)
         if query.cursor:
-            at, last = _read_cursor(query.cursor)
+            at, last = read_cursor(query.cursor)
             statement = statement.where(
                 sa.or_(_c.created_at < at, sa.and_(_c.created_at == at, _c.command_id < last))
             )
@@ -111,7 +115,7 @@ class Reading:
         with self.reading() as connection:
             count = connection.execute(total).scalar_one()
         return Page(
-            tuple(found[: query.limit]), None if more is None else _write_cursor(more), count
+            tuple(found[: query.limit]), None if more is None else write_cursor(more), count
         )
 
     def history(self, command_id: str) -> list[Transition]:
@@ -166,7 +170,8 @@ class Reading:
             return [codec.to_task(row) for row in connection.execute(statement)]
 
 
-def _conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
+def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
+    """Gives what the query asks for, without its cursor."""
     where: list[sa.ColumnElement[bool]] = []
     if not query.parts:
         where.append(_c.parent_id.is_(None))
@@ -199,7 +204,9 @@ def _subtree(command_id: str) -> sa.CTE:
     found = (
         sa.select(_c.command_id).where(_c.command_id == command_id).cte("subtree", recursive=True)
     )
-    return found.union_all(sa.select(_c.command_id).join(found, _c.parent_id == found.c.command_id))
+    return found.union_all(
+        sa.select(_s.entity_id).join(found, _s.sequence_id == found.c.command_id)
+    )
 
 
 def _in_order(top: str, found: list[CommandEntity]) -> list[CommandEntity]:
@@ -219,12 +226,15 @@ def _in_order(top: str, found: list[CommandEntity]) -> list[CommandEntity]:
     return ordered
 
 
-def _write_cursor(command: CommandEntity) -> str:
-    at = command.created_at.isoformat() if command.created_at else ""
-    return base64.urlsafe_b64encode(f"{at} {command.command_id}".encode()).decode()
+def write_cursor(item: CommandEntity | TaskEntity) -> str:
+    """Gives the cursor of what comes after the item in a list of the newest first."""
+    at = item.created_at.isoformat() if item.created_at else ""
+    own_id = item.command_id if isinstance(item, CommandEntity) else item.task_id
+    return base64.urlsafe_b64encode(f"{at} {own_id}".encode()).decode()
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Gives the time and the id in a cursor. Raises BadInputError."""
     try:
         at, command_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         return datetime.fromisoformat(at), command_id

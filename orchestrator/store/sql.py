@@ -15,13 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
 from orchestrator.core.ports import Transaction
 from orchestrator.store.feed import Feed
-from orchestrator.store.reading import Reading
 from orchestrator.store.scheduling import Scheduling
 from orchestrator.store.statements import Statements
 from orchestrator.store.transaction import SqlTransaction
+from orchestrator.store.watching import Watching
 
 BUSY_TIMEOUT_S = 15
-CONTENDED = {"40001", "40P01", "55P03"}  # serialisation, deadlock, lock not available
+CONTENDED = {"40001", "40P01", "55P03", "22012"}  # serialisation, deadlock, lock, `save_and_log`
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
@@ -79,7 +79,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class SqlStore(Reading, Scheduling, Feed):
+class SqlStore(Watching, Scheduling, Feed):
     """Implements `orchestrator.core.ports.Store` on a database.
 
     All methods raise UnavailableError when the database does not answer, is full or read-only, and
@@ -94,8 +94,14 @@ class SqlStore(Reading, Scheduling, Feed):
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        with self.writing() as connection:
-            yield SqlTransaction(connection, self._known)
+        with translated():
+            tx = SqlTransaction(self._writing, self._known)
+            try:
+                yield tx
+            except BaseException:
+                tx.close(commit=False)
+                raise
+            tx.close(commit=True)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -1,0 +1,71 @@
+"""Makes the app: every endpoint, its errors, the feed and the page, at one front door."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter, FastAPI
+
+from orchestrator.api import commands, external, feed, health, login, registers
+from orchestrator.api.desk import ApiSettings, Desk, Probe
+from orchestrator.api.gate import Gate
+from orchestrator.api.metrics import Metrics
+from orchestrator.api.pages import serve_page
+from orchestrator.api.problems import answer_problems
+from orchestrator.app import Orchestrator
+from orchestrator.core.access import Tokens
+from orchestrator.monitor.feed import Feed
+from orchestrator.monitor.monitor import Monitor
+
+
+def make_app(
+    orchestrator: Orchestrator,
+    *,
+    tokens: Tokens,
+    session_secret: str | None = None,
+    flower_url: str | None = None,
+    settings: ApiSettings | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    queues: Callable[[], Mapping[str, int]] | None = None,
+) -> FastAPI:
+    """Gives the ASGI app of one orchestrator.
+
+    `session_secret` signs the cookies of the page: all API processes must have the same, and without one a
+    restart logs everybody out. `probes` are what `/readyz` checks beside the database, by name; `queues`
+    gives the length of each queue of the broker. Both raise UnavailableError, or OSError, while the broker
+    does not answer.
+    """
+    chosen = settings or ApiSettings()
+    store = orchestrator.store
+    app = FastAPI(
+        title="Orchestrator",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its viewer would load scripts from elsewhere
+        redoc_url=None,
+    )
+    metrics = Metrics()
+    desk = Desk(
+        orchestrator=orchestrator,
+        monitor=Monitor(store, orchestrator.catalog),
+        feed=Feed(store, interval_s=chosen.feed_interval_s),
+        tokens=tokens,
+        settings=chosen,
+        session_secret=session_secret or secrets.token_urlsafe(),
+        flower_url=flower_url,
+        probes=probes or {},
+        queues=queues or dict,
+    )
+    app.state.desk, app.state.metrics = desk, metrics
+    metrics.watch(desk)
+    app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
+    answer_problems(app)
+    version_1 = APIRouter(prefix="/api/v1")
+    for part in (commands, external, feed, registers, login):
+        version_1.include_router(part.router)
+    app.include_router(version_1)
+    app.include_router(login.short_router)
+    app.include_router(health.router)
+    serve_page(app)
+    return app

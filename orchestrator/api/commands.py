@@ -1,0 +1,154 @@
+"""Commands over HTTP: submit, list, look at, and the operators' verbs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+
+from orchestrator.api.bodies import (
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    Order,
+    Statuses,
+    Submission,
+    Verdict,
+    check_deadline,
+    command_query,
+    read_statuses,
+)
+from orchestrator.api.desk import AtDesk
+from orchestrator.api.login import Operator, Reader
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.query import CommandQuery
+from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
+
+router = APIRouter(prefix="/commands", tags=["commands"])
+Ordered = Annotated[Order, Body()]
+
+
+@router.post("", status_code=201, responses={200: {"description": "submitted before"}})
+def submit(
+    body: Submission,
+    response: Response,
+    caller: Operator,
+    desk: AtDesk,
+    idempotency_key: IdempotencyKey = None,
+) -> CommandView:
+    """Submits a command. The same Idempotency-Key gives the same command, with 200."""
+    command = desk.orchestrator.make(body.kind, body.parameters)
+    check_deadline(body.deadline, desk.orchestrator.store.now())
+    submitted = desk.orchestrator.submit(
+        command,
+        owner=body.owner or caller.name,
+        idempotency_key=idempotency_key,
+        correlation_id=body.correlation_id,
+        deadline=body.deadline,
+    )
+    response.status_code = 200 if submitted.repeated else 201
+    response.headers["Location"] = f"/api/v1/commands/{submitted.id}"
+    return desk.monitor.show(desk.orchestrator.get(submitted.id))
+
+
+@router.get("")
+def list_commands(
+    _: Reader, desk: AtDesk, query: Annotated[CommandQuery, Depends(command_query)]
+) -> CommandList:
+    """Lists commands, newest first."""
+    return desk.monitor.commands(query)
+
+
+@router.get("/{command_id}")
+def show(command_id: str, _: Reader, desk: AtDesk) -> CommandDetail:
+    """Shows a command with its parameters, return value, tasks outside and locks."""
+    return desk.monitor.detail(desk.orchestrator.get(command_id))
+
+
+@router.get("/{command_id}/tree")
+def show_tree(
+    command_id: str,
+    _: Reader,
+    desk: AtDesk,
+    depth: Annotated[int | None, Query(ge=0, description="levels below the command")] = None,
+) -> StreamingResponse:
+    """Shows a command with all below it: each has its parts in `parts_list`."""
+    tree = desk.orchestrator.tree(command_id)
+    shown = [json.dumps(one) for one in desk.monitor.tree(tree)]
+    return StreamingResponse(_nested(tree, shown, depth), media_type="application/json")
+
+
+@router.get("/{command_id}/parts")
+def list_parts(
+    command_id: str,
+    _: Reader,
+    desk: AtDesk,
+    status: Statuses = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> CommandList:
+    """Lists the direct parts of a command in the order of its plan; for trees too large to show whole."""
+    parent = desk.orchestrator.resolve_id(command_id)
+    return desk.monitor.parts(parent, read_statuses(status), limit, cursor)
+
+
+@router.get("/{command_id}/events")
+def list_events(
+    command_id: str, _: Reader, desk: AtDesk, limit: Limit = 200, cursor: Cursor = None
+) -> EventPage:
+    """Lists what happened to a command, oldest first."""
+    return desk.monitor.history(desk.orchestrator.resolve_id(command_id), cursor, limit)
+
+
+@router.post("/{command_id}/stop")
+def stop(command_id: str, caller: Operator, desk: AtDesk, order: Ordered = Order()) -> CommandView:  # noqa: B008
+    """Stops a command and all below it; what it did is undone."""
+    desk.orchestrator.stop(command_id, order.reason, actor=caller.name)
+    return desk.monitor.show(desk.orchestrator.get(command_id))
+
+
+@router.post("/{command_id}/restart")
+def restart(
+    command_id: str,
+    caller: Operator,
+    desk: AtDesk,
+    order: Ordered = Order(),  # noqa: B008
+) -> CommandView:
+    """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
+    desk.orchestrator.restart(command_id, order.reason, actor=caller.name)
+    return desk.monitor.show(desk.orchestrator.get(command_id))
+
+
+@router.post("/{command_id}/skip")
+def skip(command_id: str, caller: Operator, desk: AtDesk, order: Ordered = Order()) -> CommandView:  # noqa: B008
+    """Goes on without a command that has not begun or is stuck."""
+    desk.orchestrator.skip(command_id, order.reason, actor=caller.name)
+    return desk.monitor.show(desk.orchestrator.get(command_id))
+
+
+@router.post("/{command_id}/resolve")
+def resolve(command_id: str, verdict: Verdict, caller: Operator, desk: AtDesk) -> CommandView:
+    """Says how a command came out that needs attention."""
+    desk.orchestrator.resolve(
+        command_id, verdict.as_outcome, verdict.reason, value=verdict.value, actor=caller.name
+    )
+    return desk.monitor.show(desk.orchestrator.get(command_id))
+
+
+def _nested(tree: list[CommandEntity], shown: list[str], depth: int | None) -> Iterator[str]:
+    """Writes the tree as nested JSON without nesting calls: a plan may be a thousand levels deep."""
+    levels: dict[str, int] = {}
+    open_levels = 0
+    for command, text in zip(tree, shown, strict=True):
+        level = levels.get(command.parent_id or "", -1) + 1
+        levels[command.command_id] = level
+        if depth is not None and level > depth:
+            continue
+        yield "]}" * max(0, open_levels - level)
+        yield "," if level < open_levels else ""
+        yield text[:-1] + ', "parts_list": ['
+        open_levels = level + 1
+    yield "]}" * open_levels

@@ -1,0 +1,55 @@
+"""What every endpoint has at hand, and what of it can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from orchestrator.app import Orchestrator
+from orchestrator.core.access import Tokens
+from orchestrator.monitor.feed import Feed
+from orchestrator.monitor.monitor import Monitor
+
+Probe = Callable[[], None]
+"""Raises an error that says what is wrong when something that the API needs cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """What an installation may choose.
+
+    `patience_s` is how long a vendor's report waits for its task to be begun.
+    """
+
+    session_hours: float = 12.0
+    body_bytes: int = 2 * 1024 * 1024
+    keep_alive_s: float = 15.0
+    feed_interval_s: float = 0.25
+    patience_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The front door, the monitor, and the rest that endpoints ask."""
+
+    orchestrator: Orchestrator
+    monitor: Monitor
+    feed: Feed
+    tokens: Tokens
+    settings: ApiSettings
+    session_secret: str = field(repr=False)
+    flower_url: str | None
+    probes: Mapping[str, Probe]
+    queues: Callable[[], Mapping[str, int]]
+
+
+def desk_of(request: Request) -> Desk:
+    """Gives the desk of the app that the request came to."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(desk_of)]

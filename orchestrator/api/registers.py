@@ -1,0 +1,65 @@
+"""What there is beside commands: kinds, workers, locks, adapters, queues."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from typing_extensions import TypedDict
+
+from orchestrator.api.desk import AtDesk
+from orchestrator.api.login import Reader
+from orchestrator.monitor.shapes import AdapterList, KindList, KindView, LockList, WorkerList
+
+
+class QueueView(TypedDict):
+    """A queue of the broker, and how many messages wait in it."""
+
+    name: str
+    length: int
+
+
+class QueueList(TypedDict):
+    """All queues."""
+
+    items: list[QueueView]
+
+
+router = APIRouter(tags=["registers"])
+
+
+@router.get("/kinds")
+def list_kinds(_: Reader, desk: AtDesk) -> KindList:
+    """Lists the kinds of commands that can be submitted, with the JSON schema of their parameters."""
+    return {"items": desk.monitor.kinds()}
+
+
+@router.get("/kinds/{kind}")
+def show_kind(kind: str, _: Reader, desk: AtDesk) -> KindView:
+    """Shows one kind."""
+    return desk.monitor.kind(kind)
+
+
+@router.get("/workers")
+def list_workers(_: Reader, desk: AtDesk) -> WorkerList:
+    """Lists the processes that run commands, and what each is working on."""
+    return {"items": desk.monitor.workers()}
+
+
+@router.get("/locks")
+def list_locks(
+    _: Reader, desk: AtDesk, command_id: str | None = None, entity: str | None = None
+) -> LockList:
+    """Lists who holds or waits for which lock: all, of one command or tree, or on one entity."""
+    one = desk.orchestrator.resolve_id(command_id) if command_id else None
+    return {"items": desk.monitor.locks(one, entity or None)}
+
+
+@router.get("/adapters")
+def list_adapters(_: Reader, desk: AtDesk) -> AdapterList:
+    """Lists the adapters to other systems, and where tasks of ours are open there."""
+    return {"items": desk.monitor.adapters()}
+
+
+@router.get("/queues")
+def list_queues(_: Reader, desk: AtDesk) -> QueueList:
+    """Lists the broker's queues. 503 while the broker does not answer."""
+    return {"items": [{"name": name, "length": length} for name, length in desk.queues().items()]}

@@ -1,0 +1,224 @@
+"""The counter for vendors: what they may register, and what their reports mean."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.app import Handle, Orchestrator
+from orchestrator.core.access import Caller, Role
+from orchestrator.core.asynctask import TaskReport, TaskStatus, WhenSilent
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
+from orchestrator.core.external import EXTERNAL_KIND, VENDOR_SYSTEM
+from orchestrator.core.query import TaskQuery
+from orchestrator.core.status import Status, TaskState
+from orchestrator.monitor.external import external_view
+from orchestrator.monitor.shapes import ExternalList, ExternalView
+from orchestrator.monitor.views import instant
+
+BEGINNING = (Status.READY, Status.RUNNING)
+LOOK_AGAIN_S = 0.05
+
+
+class Registration(BaseModel):
+    """A task that a vendor will run.
+
+    `parent` is the id of a command or of another external task; without it the task is a job of its own. `lease_s` is
+    the longest silence between two reports, `timeout_s` bounds the whole. `data` is given back as it is.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = Field(min_length=1, max_length=1000)
+    vendor: str | None = Field(default=None, min_length=1, max_length=255)
+    parent: str | None = None
+    lease_s: float | None = Field(default=None, gt=0)
+    timeout_s: float | None = Field(default=None, gt=0)
+    when_silent: WhenSilent = WhenSilent.ATTENTION
+    data: dict[str, Any] = {}
+    correlation_id: str | None = Field(default=None, max_length=255)
+
+
+class News(BaseModel):
+    """What a vendor reports. Progress is 0 to 1; `result` is JSON and becomes the command's return value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["running", "succeeded", "failed", "aborted"] = "running"
+    progress: float | None = Field(default=None, ge=0, le=1)
+    message: str | None = Field(default=None, max_length=2000)
+    result: Any = None
+
+
+class Vendors:
+    """Serves vendors. A vendor's token speaks for the vendor of its name; an admin's for all."""
+
+    def __init__(self, orchestrator: Orchestrator, *, patience_s: float) -> None:
+        self._orchestrator = orchestrator
+        self._patience_s = patience_s
+
+    def register(self, caller: Caller, body: Registration, key: str | None) -> Handle:
+        """Stores the task. Raises ConflictError when the parent takes no parts now."""
+        vendor = body.vendor or (caller.name if caller.role is Role.VENDOR else None)
+        if vendor is None:
+            raise BadInputError("vendor: say which vendor runs the task")
+        _check_speaks_for(caller, vendor)
+        wanted = body.model_dump(mode="json", exclude={"parent", "vendor", "correlation_id"})
+        command = self._orchestrator.make(EXTERNAL_KIND, {"vendor": vendor, **wanted})
+        if body.parent is None:
+            return self._orchestrator.submit(
+                command,
+                owner=caller.name,
+                idempotency_key=key,
+                correlation_id=body.correlation_id,
+            )
+        return self._orchestrator.attach(
+            body.parent, command, owner=caller.name, idempotency_key=key
+        )
+
+    def tasks(
+        self,
+        caller: Caller,
+        vendor: str | None,
+        statuses: tuple[Status, ...],
+        limit: int,
+        cursor: str | None,
+    ) -> ExternalList:
+        """Gives a page of tasks, each command once."""
+        if vendor is None and caller.role is Role.VENDOR:
+            vendor = caller.name
+        store = self._orchestrator.store
+        query = TaskQuery(
+            system=VENDOR_SYSTEM,
+            scope=vendor or None,
+            statuses=statuses,
+            limit=limit,
+            cursor=cursor or None,
+        )
+        page = store.find_tasks(query)
+        newest: dict[str, TaskEntity] = {}
+        for task in page.items:  # a restarted command has had several; the first here is the latest
+            newest.setdefault(task.command_id, task)
+        commands = {one.command_id: one for one in store.get_all(list(newest))}
+        now = store.now()
+        items = [
+            external_view(commands[one], task, {}, now)
+            for one, task in newest.items()
+            if one in commands
+        ]
+        return {"items": items, "next_cursor": page.cursor}
+
+    def show(self, task_id: str) -> ExternalView:
+        """Gives one task. Raises NotFoundError when there is none, or the command is none."""
+        command, task = self._find(task_id)
+        store = self._orchestrator.store
+        payload = None if task else store.payload(command.command_id)
+        return external_view(command, task, payload.parameters if payload else {}, store.now())
+
+    def report(self, caller: Caller, task_id: str, news: News) -> ExternalView:
+        """Takes the news. Raises ConflictError when the task has ended otherwise, or has not begun."""
+        command, task = self._begun(caller, task_id)
+        if _is_over(command, task):
+            if _says_the_same(news, task):
+                return self.show(command.command_id)
+            raise ConflictError(_why_over(command, task))
+        message = news.message if news.message is not None else _last_word(command, task)
+        self._tell(task, TaskStatus(news.status), news.progress, message, news.result)
+        return self.show(command.command_id)
+
+    def heartbeat(self, caller: Caller, task_id: str) -> ExternalView:
+        """Renews the lease. Raises ConflictError when the task has ended, or has not begun."""
+        command, task = self._begun(caller, task_id)
+        if _is_over(command, task):
+            raise ConflictError(_why_over(command, task))
+        self._tell(task, TaskStatus.RUNNING, None, _last_word(command, task), None)
+        return self.show(command.command_id)
+
+    def _tell(
+        self,
+        task: TaskEntity,
+        status: TaskStatus,
+        progress: float | None,
+        message: str | None,
+        result: Any,
+    ) -> None:
+        heard = instant(self._orchestrator.store.now())
+        report = TaskReport(
+            system=task.system,
+            scope=task.scope,
+            task_id=task.task_id,
+            status=status,
+            progress=progress,
+            message=message,
+            result=result,
+            detail={**task.detail, "heard_at": heard},
+        )
+        self._orchestrator.report([report])
+
+    def _begun(self, caller: Caller, task_id: str) -> tuple[CommandEntity, TaskEntity]:
+        """Waits a little for a task that a worker is about to begin: vendors report at once."""
+        until = time.monotonic() + self._patience_s
+        while True:
+            command, task = self._find(task_id)
+            _check_speaks_for(caller, self._vendor_of(command, task))
+            if task is not None:
+                return command, task
+            if command.status not in BEGINNING or time.monotonic() >= until:
+                raise ConflictError(
+                    f"external task {command.command_id} ({command.label}) is {command.status} and has"
+                    " not begun; report when it is waiting"
+                )
+            time.sleep(LOOK_AGAIN_S)
+
+    def _vendor_of(self, command: CommandEntity, task: TaskEntity | None) -> str:
+        if task is not None:
+            return task.scope
+        payload = self._orchestrator.store.payload(command.command_id)
+        return str(payload.parameters["vendor"]) if payload else ""
+
+    def _find(self, task_id: str) -> tuple[CommandEntity, TaskEntity | None]:
+        command = self._orchestrator.get(task_id)
+        tasks = self._orchestrator.tasks([command.command_id])
+        task = tasks[-1] if tasks and tasks[-1].system == VENDOR_SYSTEM else None
+        if task is None and command.kind != EXTERNAL_KIND:
+            raise NotFoundError(
+                f"command {command.command_id} ({command.kind}) is not an external task"
+            )
+        return command, task
+
+
+def _check_speaks_for(caller: Caller, vendor: str) -> None:
+    if caller.role is not Role.ADMIN and caller.name != vendor:
+        raise NotAllowedError(
+            f"the token {caller.name!r} speaks for the vendor of its own name, not for {vendor!r};"
+            f" use the token {vendor!r}, or one with the role admin"
+        )
+
+
+def _is_over(command: CommandEntity, task: TaskEntity) -> bool:
+    is_told = task.state not in (TaskState.INITIALIZING, TaskState.POLLING)
+    return command.status.is_final or is_told
+
+
+def _says_the_same(news: News, task: TaskEntity) -> bool:
+    return (
+        news.status == task.status
+        and (news.result is None or news.result == task.result)
+        and (news.message is None or news.message == task.message)
+    )
+
+
+def _why_over(command: CommandEntity, task: TaskEntity) -> str:
+    how = "was given up" if task.status is TaskStatus.LOST else f"has ended ({task.status})"
+    return (
+        f"external task {command.command_id} ({command.label}) {how} and its command is"
+        f" {command.status}; nothing more can be reported on it"
+    )
+
+
+def _last_word(command: CommandEntity, task: TaskEntity) -> str | None:
+    """What was said last stays, unless it was we who said that the vendor is silent."""
+    return None if command.status is Status.NEEDS_ATTENTION else task.message

@@ -1,0 +1,1 @@
+"""What people see: projections of the stored commands. Reads only."""

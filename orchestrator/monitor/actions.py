@@ -1,0 +1,25 @@
+"""Which of the operators' verbs the present state of a command allows."""
+
+from __future__ import annotations
+
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.status import Phase, Status
+
+UNSTOPPABLE = (Phase.END, Phase.COMPENSATE, Phase.START_COMPENSATE, Phase.UNDO_PARTS)
+SKIPPABLE = (Status.PENDING, Status.BLOCKED, Status.READY, Status.DELAYED, Status.NEEDS_ATTENTION)
+ENDED_BADLY = (Status.FAILED, Status.STOPPED)
+
+
+def actions(command: CommandEntity) -> list[str]:
+    """Gives the verbs that would not be answered with a conflict now.
+
+    A test holds this beside what the engine really does in every status and phase.
+    """
+    needs_attention = command.status is Status.NEEDS_ATTENTION
+    allowed = {
+        "stop": not command.status.is_final and command.phase not in UNSTOPPABLE,
+        "restart": needs_attention or (command.is_root and command.status in ENDED_BADLY),
+        "skip": command.status in SKIPPABLE,
+        "resolve": needs_attention,
+    }
+    return [verb for verb, is_allowed in allowed.items() if is_allowed]

@@ -1,0 +1,44 @@
+"""External tasks as vendors see them: a command and the async task that it waits for, in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.status import TaskState
+from orchestrator.monitor.shapes import ExternalView
+from orchestrator.monitor.views import instant
+
+
+def external_view(
+    command: CommandEntity, task: TaskEntity | None, parameters: Mapping[str, Any], now: datetime
+) -> ExternalView:
+    """Gives an external task; `parameters` are asked only while its turn has not come, and may be empty after."""
+    return {
+        "id": command.command_id,
+        "root_id": command.root_id,
+        "parent_id": command.parent_id,
+        "vendor": task.scope if task else parameters["vendor"],
+        "description": task.description if task else parameters["description"],
+        "status": command.status.value,
+        "task_status": task.status.value if task else None,
+        "progress": command.progress,
+        "message": command.message,
+        "data": dict(task.request if task else parameters.get("data") or {}),
+        "stop_requested": task.stop_requested if task else command.stopping is not None,
+        "lease_s": task.lease_s if task else parameters.get("lease_s"),
+        "deadline": instant(task.deadline if task else command.deadline),
+        "created_at": instant(command.created_at),
+        "stale": task is not None and is_stale(task, now),
+    }
+
+
+def is_stale(task: TaskEntity, now: datetime) -> bool:
+    """Tells whether a task that is under way has been silent past its lease.
+
+    Once that has been noticed nothing wakes it any more, until the vendor speaks again.
+    """
+    is_under_way = task.state is TaskState.POLLING and task.lease_s is not None
+    return is_under_way and (task.wake_at is None or task.wake_at <= now)

@@ -1,0 +1,176 @@
+"""The monitor: answers what people ask about commands, workers and locks. Reads only."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator.core.catalog import Catalog
+from orchestrator.core.entity import CommandEntity, Transition
+from orchestrator.core.errors import BadInputError, NotFoundError
+from orchestrator.core.ports import Adapter, Store
+from orchestrator.core.progress import roll_up
+from orchestrator.core.query import CommandQuery
+from orchestrator.core.status import Status
+from orchestrator.monitor import views
+from orchestrator.monitor.shapes import (
+    AdapterView,
+    CommandDetail,
+    CommandList,
+    CommandView,
+    EventPage,
+    EventView,
+    KindView,
+    LockView,
+    WorkerView,
+)
+
+
+class Monitor:
+    """Projects the store. Ids are full ones; all methods raise UnavailableError while the store is away."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._catalog = catalog
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def commands(self, query: CommandQuery) -> CommandList:
+        """Gives a page of commands, newest first, and how many there are in each status."""
+        page = self._store.get_commands(query)
+        counts = self._store.count_commands(replace(query, statuses=()))
+        return {
+            "items": self.show_all(page.items),
+            "next_cursor": page.cursor,
+            "total": page.total,
+            "counts": _words(counts),
+        }
+
+    def parts(
+        self, parent_id: str, statuses: Collection[Status], limit: int, cursor: str | None
+    ) -> CommandList:
+        """Gives a page of the direct parts of a command, in the order of its plan."""
+        page = self._store.get_parts(parent_id, statuses, limit, cursor)
+        return {
+            "items": self.show_all(page.items),
+            "next_cursor": page.cursor,
+            "total": page.total,
+            "counts": _words(self._store.count_parts(parent_id)),
+        }
+
+    def show(self, command: CommandEntity) -> CommandView:
+        """Gives one command."""
+        return self.show_all((command,))[0]
+
+    def show_all(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
+        """Gives commands, with the progress of those that have parts found by one query."""
+        composite = [one.command_id for one in commands if one.parts]
+        progress = self._store.progress(composite) if composite else {}
+        names = self._names(one.worker_id for one in commands)
+        return [views.command_view(one, progress.get(one.command_id), names) for one in commands]
+
+    def detail(self, command: CommandEntity) -> CommandDetail:
+        """Gives one command with all that hangs on it."""
+        command_id = command.command_id
+        payload = self._store.payload(command_id)
+        return {
+            **self.show(command),
+            "parameters": dict(payload.parameters) if payload else {},
+            "return_value": self._store.value(command_id),
+            "tasks": [views.task_view(one) for one in self._store.tasks([command_id])],
+            "locks": [views.lock_view(one) for one in self._store.locks(command_id)],
+            "parts_by_status": _words(self._store.count_parts(command_id)) if command.parts else {},
+        }
+
+    def tree(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
+        """Gives the commands of a tree, each parent before its parts."""
+        progress = roll_up(commands)
+        names = self._names(one.worker_id for one in commands)
+        return [views.command_view(one, progress.get(one.command_id), names) for one in commands]
+
+    # --- history ---------------------------------------------------------------------------------
+
+    def history(self, command_id: str, after: str | None, limit: int) -> EventPage:
+        """Gives what happened to one command, oldest first, after the event of that number."""
+        start = cursor_number(after)
+        rows = [one for one in self._store.history(command_id) if one.seq > start]
+        more = str(rows[limit - 1].seq) if len(rows) > limit else None
+        return {"items": self.events(rows[:limit]), "next_cursor": more}
+
+    def modified_since(self, after: str | None, limit: int) -> EventPage:
+        """Gives what has changed since, oldest first and without gaps."""
+        page = self._store.get_modified_commands(cursor_number(after), limit)
+        return {"items": self.events(page.items), "next_cursor": page.cursor}
+
+    def events(self, rows: Sequence[Transition]) -> list[EventView]:
+        """Gives rows of the event log."""
+        names = self._names(one.worker_id for one in rows)
+        return [views.event_view(one, names) for one in rows]
+
+    # --- registers -------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerView]:
+        """Gives all registered workers and what they are working on."""
+        rows, now = self._store.workers(), self._store.now()
+        claimed = self._store.claimed_by([one.worker_id for one in rows]) if rows else []
+        claims = Counter(one.worker_id for one in claimed)
+        return [views.worker_view(one, now, claims[one.worker_id]) for one in rows]
+
+    def locks(self, command_id: str | None, entity: str | None) -> list[LockView]:
+        """Gives the locks: of one command or tree, or on one entity `type:id`, or all."""
+        rows = self._store.locks(command_id)
+        return [views.lock_view(one) for one in rows if entity in (None, str(one.lock))]
+
+    def kinds(self) -> list[KindView]:
+        """Gives all kinds of commands that this process knows."""
+        return [self._kind(one) for one in self._catalog.kinds]
+
+    def kind(self, kind: str) -> KindView:
+        """Gives one kind. Raises NotFoundError."""
+        if kind not in self._catalog:
+            raise NotFoundError(f"there is no kind {kind!r}")
+        return self._kind(kind)
+
+    def _kind(self, kind: str) -> KindView:
+        known = self._catalog.of(kind)
+        return {
+            "kind": kind,
+            "version": known.version,
+            "label": known.command.declared.label,
+            "doc": inspect.cleandoc(known.command.__doc__ or ""),
+            "parameters": known.command.model_json_schema(),
+            "verbs": sorted(known.asks),
+        }
+
+    def adapters(self) -> list[AdapterView]:
+        """Gives all adapters, and where they have open tasks."""
+        scopes = self._store.scopes()
+        return [
+            {
+                "name": one.name,
+                "pushes": bool(getattr(one, "pushes", False)),
+                "scopes": [scope for system, scope in scopes if system == one.name],
+            }
+            for one in self._catalog.supplies
+            if isinstance(one, Adapter)
+        ]
+
+    def _names(self, ids: Iterable[str | None]) -> dict[str, str]:
+        if not any(ids):
+            return {}
+        return {one.worker_id: one.name for one in self._store.workers()}
+
+
+def cursor_number(cursor: str | None) -> int:
+    """Reads the cursor of a page of events. Raises BadInputError."""
+    if not cursor:
+        return 0
+    if not cursor.isdigit():
+        raise BadInputError(f"the cursor {cursor!r} was not given by this server")
+    return int(cursor)
+
+
+def _words(counts: Mapping[Status, int]) -> dict[str, int]:
+    return {status.value: counts[status] for status in Status if counts.get(status)}

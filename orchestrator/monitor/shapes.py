@@ -1,0 +1,211 @@
+"""The JSON that the API answers with. Times are ISO-8601 in UTC, progress is 0 to 1, ids are UUIDs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+
+class CommandView(TypedDict):
+    """A command as lists show it. `actions` are the operators' verbs that its present state allows."""
+
+    id: str
+    short_id: str
+    root_id: str
+    parent_id: str | None
+    kind: str
+    version: int
+    label: str
+    status: str
+    phase: str
+    mode: str | None
+    best_effort: bool
+    order: int
+    parts: int
+    pending: int
+    progress: float | None
+    outcome: str | None
+    stopping: str | None
+    message: str | None
+    owner: str
+    owner_type: str
+    entity: str | None
+    correlation_id: str | None
+    attempt: int
+    tries: int
+    worker: str | None
+    wake_at: str | None
+    deadline: str | None
+    created_at: str | None
+    start_time: str | None
+    end_time: str | None
+    last_update_time: str | None
+    revision: int
+    weight: int
+    actions: list[str]
+
+
+class TaskView(TypedDict):
+    """An async task: what goes on outside for a command."""
+
+    task_id: str
+    system: str
+    scope: str
+    verb: str
+    description: str
+    external_id: str | None
+    state: str
+    status: str
+    progress: float | None
+    message: str | None
+    detail: dict[str, Any]
+    stop_requested: bool
+    created_at: str
+    changed_at: str
+    deadline: str | None
+
+
+class LockView(TypedDict):
+    """A lock that a command holds, or waits for."""
+
+    entity: str
+    mode: str
+    held: bool
+    command_id: str
+    root_id: str
+    since: str
+
+
+class CommandDetail(CommandView):
+    """A command with its JSON and all that hangs on it; `parts_by_status` counts its direct parts."""
+
+    parameters: dict[str, Any]
+    return_value: Any
+    tasks: list[TaskView]
+    locks: list[LockView]
+    parts_by_status: dict[str, int]
+
+
+class CommandList(TypedDict):
+    """A page of commands. `counts` leaves the status filter aside, so that the others can be offered."""
+
+    items: list[CommandView]
+    next_cursor: str | None
+    total: int | None
+    counts: dict[str, int]
+
+
+class EventView(TypedDict):
+    """One row of the event log: the way that a command went within one transaction."""
+
+    seq: int
+    command_id: str
+    root_id: str
+    revision: int
+    path: list[str]
+    status: str
+    phase: str
+    causes: list[str]
+    attempt: int
+    worker: str | None
+    message: str | None
+    progress: float | None
+    at: str
+
+
+class EventPage(TypedDict):
+    """Events, oldest first; `next_cursor` is where to go on, also when there is nothing new yet."""
+
+    items: list[EventView]
+    next_cursor: str | None
+
+
+class WorkerView(TypedDict):
+    """A process that runs verbs or schedules; `claims` counts the commands it is working on."""
+
+    worker_id: str
+    name: str
+    role: str
+    host: str
+    pid: int
+    started_at: str
+    alive_until: str
+    alive: bool
+    kinds: list[str]
+    claims: int
+
+
+class KindView(TypedDict):
+    """A kind of command; `parameters` is a JSON schema."""
+
+    kind: str
+    version: int
+    label: str | None
+    doc: str
+    parameters: dict[str, Any]
+    verbs: list[str]
+
+
+class AdapterView(TypedDict):
+    """An adapter, and the scopes in which tasks of ours are open."""
+
+    name: str
+    pushes: bool
+    scopes: list[str]
+
+
+class WorkerList(TypedDict):
+    """All registered processes, dead ones included until they are struck off."""
+
+    items: list[WorkerView]
+
+
+class KindList(TypedDict):
+    """All kinds that this server knows."""
+
+    items: list[KindView]
+
+
+class LockList(TypedDict):
+    """Who holds or waits for which lock."""
+
+    items: list[LockView]
+
+
+class AdapterList(TypedDict):
+    """All adapters that this server knows."""
+
+    items: list[AdapterView]
+
+
+class ExternalView(TypedDict):
+    """A task that a vendor runs.
+
+    `id` is that of its command, `status` how the command stands, `task_status` what the vendor said last:
+    `running`, `succeeded`, `failed`, `aborted`, or `lost` when it was given up. `stale` says that no report came
+    within `lease_s` seconds.
+    """
+
+    id: str
+    root_id: str
+    parent_id: str | None
+    vendor: str
+    description: str
+    status: str
+    task_status: str | None
+    progress: float | None
+    message: str | None
+    data: dict[str, Any]
+    stop_requested: bool
+    lease_s: float | None
+    deadline: str | None
+    created_at: str | None
+    stale: bool
+
+
+class ExternalList(TypedDict):
+    """A page of external tasks."""
+
+    items: list[ExternalView]
+    next_cursor: str | None

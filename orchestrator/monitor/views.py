@@ -1,0 +1,139 @@
+"""From entities to the JSON that people and programs see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, overload
+
+from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
+from orchestrator.core.ids import short
+from orchestrator.core.ports import LockRow, WorkerRow
+from orchestrator.core.progress import progress_of
+from orchestrator.monitor.actions import actions
+from orchestrator.monitor.shapes import CommandView, EventView, LockView, TaskView, WorkerView
+
+
+@overload
+def instant(at: datetime) -> str: ...
+@overload
+def instant(at: datetime | None) -> str | None: ...
+def instant(at: datetime | None) -> str | None:
+    """Gives a time as ISO-8601 in UTC."""
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def command_view(
+    command: CommandEntity, over_leaves: float | None, names: Mapping[str, str]
+) -> CommandView:
+    """Gives a command; `names` are those of the workers by id."""
+    about = command.entity_id and f"{command.entity_type}:{command.entity_id}"
+    return {
+        "id": command.command_id,
+        "short_id": short(command.command_id),
+        "root_id": command.root_id,
+        "parent_id": command.parent_id,
+        "kind": command.kind,
+        "version": command.version,
+        "label": command.label,
+        "status": command.status.value,
+        "phase": command.phase.value,
+        "mode": command.mode and command.mode.value,
+        "best_effort": command.best_effort,
+        "order": command.order,
+        "parts": command.parts,
+        "pending": command.pending,
+        "progress": progress_of(command, over_leaves),
+        "outcome": command.outcome and command.outcome.value,
+        "stopping": command.stopping and command.stopping.value,
+        "message": command.message,
+        "owner": command.owner_id,
+        "owner_type": command.owner_type,
+        "entity": about or None,
+        "correlation_id": command.correlation_id,
+        "attempt": command.attempt,
+        "tries": command.tries,
+        "worker": worker_name(command.worker_id, names),
+        "wake_at": instant(command.wake_at),
+        "deadline": instant(command.deadline),
+        "created_at": instant(command.created_at),
+        "start_time": instant(command.start_time),
+        "end_time": instant(command.end_time),
+        "last_update_time": instant(command.last_update_time),
+        "revision": command.revision,
+        "weight": command.weight,
+        "actions": actions(command),
+    }
+
+
+def worker_name(worker_id: str | None, names: Mapping[str, str]) -> str | None:
+    """Gives a worker's name, or its id once it has been struck off the register."""
+    return None if worker_id is None else names.get(worker_id, worker_id)
+
+
+def task_view(task: TaskEntity) -> TaskView:
+    """Gives an async task."""
+    return {
+        "task_id": task.task_id,
+        "system": task.system,
+        "scope": task.scope,
+        "verb": task.verb,
+        "description": task.description,
+        "external_id": task.external_id,
+        "state": task.state.value,
+        "status": task.status.value,
+        "progress": task.progress,
+        "message": task.message,
+        "detail": dict[str, Any](task.detail),
+        "stop_requested": task.stop_requested,
+        "created_at": instant(task.created_at),
+        "changed_at": instant(task.changed_at),
+        "deadline": instant(task.deadline),
+    }
+
+
+def lock_view(row: LockRow) -> LockView:
+    """Gives a lock that is held or waited for."""
+    return {
+        "entity": str(row.lock),
+        "mode": row.lock.mode.value,
+        "held": row.held,
+        "command_id": row.command_id,
+        "root_id": row.root_id,
+        "since": instant(row.since),
+    }
+
+
+def event_view(event: Transition, names: Mapping[str, str]) -> EventView:
+    """Gives a row of the event log."""
+    return {
+        "seq": event.seq,
+        "command_id": event.command_id,
+        "root_id": event.root_id,
+        "revision": event.revision,
+        "path": [status.value for status in event.path],
+        "status": event.path[-1].value,
+        "phase": event.phase.value,
+        "causes": list(event.causes),
+        "attempt": event.attempt,
+        "worker": worker_name(event.worker_id, names),
+        "message": event.message,
+        "progress": event.progress,
+        "at": instant(event.at),
+    }
+
+
+def worker_view(row: WorkerRow, now: datetime, claims: int) -> WorkerView:
+    """Gives a worker."""
+    return {
+        "worker_id": row.worker_id,
+        "name": row.name,
+        "role": row.role,
+        "host": row.host,
+        "pid": row.pid,
+        "started_at": instant(row.started_at),
+        "alive_until": instant(row.alive_until),
+        "alive": row.alive_until > now,
+        "kinds": list(row.kinds),
+        "claims": claims,
+    }

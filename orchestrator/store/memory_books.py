@@ -1,0 +1,25 @@
+"""The books of the memory store: all that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
+from orchestrator.store.memory_locks import MemoryLocks
+
+
+@dataclass(slots=True)
+class Books:
+    """All that is stored. A transaction works on a copy of each book that it writes."""
+
+    commands: dict[str, CommandEntity] = field(default_factory=dict)
+    payloads: dict[str, Payload] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    previous: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, TaskEntity] = field(default_factory=dict)
+    log: list[Transition] = field(default_factory=list)
+    locks: MemoryLocks = field(default_factory=MemoryLocks)
+    requests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    audit: list[tuple[str, str, str, str]] = field(default_factory=list)

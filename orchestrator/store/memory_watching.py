@@ -1,0 +1,92 @@
+"""What the monitor asks of the memory store; the same answers as the SQL store gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.progress import share_done
+from orchestrator.core.query import CommandQuery, Page, TaskQuery
+from orchestrator.core.status import Status
+from orchestrator.store.memory_books import Books
+
+
+class MemoryWatching:
+    """Reads what people watch."""
+
+    books: Books
+
+    def get_all(self, ids: Collection[str]) -> list[CommandEntity]:
+        return [self.books.commands[one] for one in ids if one in self.books.commands]
+
+    def get_parts(
+        self, parent_id: str, statuses: Collection[Status], limit: int, cursor: str | None
+    ) -> Page[CommandEntity]:
+        parts = self.get_all(self.books.parts.get(parent_id, ()))
+        found = [one for one in parts if not statuses or one.status in statuses]
+        found.sort(key=lambda one: (one.order < 0, one.order))
+        start = int(cursor or 0)
+        after = start + limit
+        return Page(
+            tuple(found[start:after]), str(after) if after < len(found) else None, len(found)
+        )
+
+    def count_commands(self, query: CommandQuery) -> dict[Status, int]:
+        return _counts(one for one in self.books.commands.values() if matches(one, query))
+
+    def count_parts(self, parent_id: str) -> dict[Status, int]:
+        return _counts(self.get_all(self.books.parts.get(parent_id, ())))
+
+    def progress(self, ids: Collection[str]) -> dict[str, float]:
+        found = {}
+        for one in ids:
+            leaves = [(share_done(leaf), leaf.weight) for leaf in self._leaves(one)]
+            weight = sum(weight for _, weight in leaves)
+            if weight:
+                found[one] = sum(share * weight for share, weight in leaves) / weight
+        return found
+
+    def _leaves(self, top: str) -> Iterable[CommandEntity]:
+        stack = [top]
+        while stack:
+            command = self.books.commands.get(stack.pop())
+            if command is not None and not command.parts:
+                yield command
+            elif command is not None:
+                stack.extend(self.books.parts.get(command.command_id, ()))
+
+    def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]:
+        found = [
+            one
+            for one in self.books.tasks.values()
+            if one.system == query.system
+            and query.scope in (None, one.scope)
+            and (not query.statuses or self.books.commands[one.command_id].status in query.statuses)
+        ]
+        found.sort(key=lambda one: (one.created_at, one.task_id), reverse=True)
+        start = int(query.cursor or 0)
+        after = start + query.limit
+        return Page(tuple(found[start:after]), str(after) if after < len(found) else None)
+
+
+def matches(command: CommandEntity, query: CommandQuery) -> bool:
+    """Tells whether a list that the query asks for shows the command."""
+    text = (query.text or "").lower()
+    kind, _, entity = (query.entity or "").rpartition(":")
+    return all(
+        (
+            query.parts or command.is_root,
+            not query.statuses or command.status in query.statuses,
+            query.kind in (None, command.kind),
+            query.owner in (None, command.owner_id),
+            query.correlation_id in (None, command.correlation_id),
+            not entity or entity == command.entity_id,
+            not kind or kind == command.entity_type,
+            text in command.label.lower() or text in command.kind or command.entity_id == text,
+        )
+    )
+
+
+def _counts(commands: Iterable[CommandEntity]) -> dict[Status, int]:
+    return dict(Counter(one.status for one in commands))

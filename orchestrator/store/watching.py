@@ -1,0 +1,151 @@
+"""What the monitor asks of the SQL store: counts, progress, parts by the page, tasks of one system."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.errors import BadInputError
+from orchestrator.core.ids import is_root, range_of_parts
+from orchestrator.core.query import CommandQuery, Page, TaskQuery
+from orchestrator.core.status import FINAL, Status, TaskState
+from orchestrator.store import codec, statements
+from orchestrator.store.reading import Reading, conditions, read_cursor, write_cursor
+from orchestrator.store.tables import async_task, command_entity, command_sequence
+
+_c, _s, _t = command_entity.c, command_sequence.c, async_task.c
+
+SHARE = sa.case(
+    (_c.action_state == Status.SUCCEEDED.value, 1.0),
+    (sa.and_(_c.best_effort, _c.action_state.in_([one.value for one in FINAL])), 1.0),
+    (_c.action_state.in_([Status.COMPENSATED.value, Status.SKIPPED.value]), 0.0),
+    else_=sa.func.coalesce(_c.progress, 0.0),
+)
+"""How much of a leaf is done; the same rule as `orchestrator.core.progress.share_done`."""
+MEAN = sa.func.sum(SHARE * _c.weight) / sa.func.nullif(sa.func.sum(_c.weight * 1.0), 0.0)
+
+
+class Watching(Reading):
+    """Reads what people watch."""
+
+    def get_all(self, ids: Collection[str]) -> list[CommandEntity]:
+        """Gives those of these commands that exist, in no order."""
+        found: list[CommandEntity] = []
+        for chunk in statements.chunks(list(ids)):
+            found.extend(self._heads(statements.HEADS.where(_c.command_id.in_(chunk))))
+        return found
+
+    def get_parts(
+        self, parent_id: str, statuses: Collection[Status], limit: int, cursor: str | None
+    ) -> Page[CommandEntity]:
+        """Gives the direct parts of a command as its plan has them; those added later come last."""
+        places = command_sequence.join(command_entity, _c.command_id == _s.entity_id)
+        where = [_s.sequence_id == parent_id]
+        if statuses:
+            where.append(_c.action_state.in_([one.value for one in statuses]))
+        start = _offset(cursor)
+        statement = (
+            sa.select(*codec.HEAD)
+            .select_from(places)
+            .where(*where)
+            .order_by(_s.order_in_sequence < 0, _s.order_in_sequence, _c.created_at, _c.command_id)
+            .offset(start)
+            .limit(limit + 1)
+        )
+        found = self._heads(statement)
+        total = sa.select(sa.func.count()).select_from(places).where(*where)
+        with self.reading() as connection:
+            count = connection.execute(total).scalar_one()
+        after = str(start + limit) if len(found) > limit else None
+        return Page(tuple(found[:limit]), after, count)
+
+    def count_commands(self, query: CommandQuery) -> dict[Status, int]:
+        """Says how many commands that the query asks for are in each status."""
+        return self._counts(conditions(query))
+
+    def count_parts(self, parent_id: str) -> dict[Status, int]:
+        """Says how many direct parts of a command are in each status."""
+        parts = sa.select(_s.entity_id).where(_s.sequence_id == parent_id)
+        return self._counts([_c.command_id.in_(parts)])
+
+    def _counts(self, where: Collection[sa.ColumnElement[bool]]) -> dict[Status, int]:
+        statement = (
+            sa.select(_c.action_state, sa.func.count()).where(*where).group_by(_c.action_state)
+        )
+        with self.reading() as connection:
+            return {Status(row[0]): row[1] for row in connection.execute(statement)}
+
+    def progress(self, ids: Collection[str]) -> dict[str, float]:
+        """Gives how far these composite commands are, 0 to 1: the weighted mean over their leaves."""
+        roots = [one for one in ids if is_root(one)]
+        parts = [one for one in ids if not is_root(one)]
+        found: dict[str, float] = {}
+        with self.reading() as connection:
+            for statement in (_progress_of_roots(roots), _progress_of_parts(parts)):
+                rows = connection.execute(statement) if statement is not None else ()
+                found.update({row[0]: float(row[1]) for row in rows if row[1] is not None})
+        return found
+
+    def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]:
+        """Lists async tasks, newest first."""
+        statement = sa.select(async_task).where(_t.system == query.system)
+        if query.scope is not None:
+            statement = statement.where(_t.scope == query.scope)
+        if query.statuses:
+            statement = statement.join(command_entity, _c.command_id == _t.command_id).where(
+                _c.action_state.in_([one.value for one in query.statuses])
+            )
+            if not FINAL.intersection(query.statuses):
+                # Nothing is cleared before its command is over, so the index of what is open serves.
+                statement = statement.where(_t.state != TaskState.CLEARED)
+        if query.cursor:
+            at, last = read_cursor(query.cursor)
+            statement = statement.where(
+                sa.or_(_t.created_at < at, sa.and_(_t.created_at == at, _t.task_id < last))
+            )
+        statement = statement.order_by(_t.created_at.desc(), _t.task_id.desc())
+        with self.reading() as connection:
+            rows = connection.execute(statement.limit(query.limit + 1)).all()
+        found = [codec.to_task(row) for row in rows]
+        more = found[query.limit - 1] if len(found) > query.limit else None
+        return Page(tuple(found[: query.limit]), None if more is None else write_cursor(more))
+
+
+def _progress_of_roots(ids: list[str]) -> sa.Select[Any] | None:
+    if not ids:
+        return None
+    trees = [_c.command_id.between(*range_of_parts(one)) for one in ids]
+    return (
+        sa.select(_c.root_id, MEAN)
+        .where(sa.or_(*trees), _c.root_id.in_(ids), _c.parts == 0)
+        .group_by(_c.root_id)
+    )
+
+
+def _progress_of_parts(ids: list[str]) -> sa.Select[Any] | None:
+    """A part's leaves lie among those of its whole tree, so they are searched for level by level."""
+    if not ids:
+        return None
+    below = (
+        sa.select(_s.sequence_id.label("top"), _s.entity_id)
+        .where(_s.sequence_id.in_(ids))
+        .cte("below", recursive=True)
+    )
+    below = below.union_all(
+        sa.select(below.c.top, _s.entity_id).join(below, _s.sequence_id == below.c.entity_id)
+    )
+    return (
+        sa.select(below.c.top, MEAN)
+        .join(below, _c.command_id == below.c.entity_id)
+        .where(_c.parts == 0)
+        .group_by(below.c.top)
+    )
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is not None and not cursor.isdigit():
+        raise BadInputError(f"the cursor {cursor!r} was not given by this server")
+    return int(cursor or 0)

@@ -1,0 +1,135 @@
+"""A real API over a stage: SQLite in a directory, one uvicorn on a free port, tokens for every role."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from orchestrator import AsyncTask, Command, Locks, Plan, Refused, best_effort, exclusive
+from orchestrator import external, parallel, sequence
+from orchestrator.api import ApiSettings, make_app
+from orchestrator.core.access import Role
+from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.store.tables import metadata
+from orchestrator.store.tokens import SqlTokens
+from orchestrator.testing import Stage
+
+DEADLINE_S = 20
+
+
+class Note(Command, kind="test.note", label="Note {text}"):
+    """Writes nothing anywhere."""
+
+    text: str = "well"
+
+    def execute(self) -> str:
+        return self.text
+
+
+class Refuse(Command, kind="test.refuse"):
+    """Cannot be done."""
+
+    def execute(self) -> None:
+        raise Refused("the disk is on fire")
+
+
+class Guarded(Command, kind="test.guarded", label="Guard {vm}"):
+    """Holds a lock while a vendor works."""
+
+    vm: str
+
+    def locks(self) -> Locks:
+        return exclusive("vm", self.vm)
+
+    def plan(self) -> Plan:
+        return sequence(Note(text="first"), external("acme", "Guard it"), Note(text="last"))
+
+
+class Wide(Command, kind="test.wide", label="Wide {width}"):
+    """Has so many parts side by side, then one."""
+
+    width: int
+
+    def plan(self) -> Plan:
+        return sequence(
+            parallel(Note(text=str(one)) for one in range(self.width)),
+            best_effort(Refuse()),
+            Note(text="end"),
+        )
+
+
+class Broken(Command, kind="test.broken"):
+    """Fails in its second part."""
+
+    def plan(self) -> Plan:
+        return sequence(Note(), Refuse(), Note(text="never"))
+
+
+KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Wide, Broken)
+
+
+@dataclass(slots=True)
+class Served:
+    """The API as a test sees it. `as_admin` and its like are HTTP clients with that role's token."""
+
+    url: str
+    stage: Stage
+    tokens: SqlTokens
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, name: str, role: Role) -> httpx.Client:
+        """Gives a client with a new token of that name."""
+        headers = {"Authorization": f"Bearer {self.tokens.create(name, role)}"}
+        return self.bare(headers=headers)
+
+    def bare(self, **settings: Any) -> httpx.Client:
+        """Gives a client that is not logged in."""
+        client = httpx.Client(base_url=self.url, timeout=DEADLINE_S, **settings)
+        self.clients.append(client)
+        return client
+
+
+@contextmanager
+def served(directory: Path, **settings: Any) -> Iterator[Served]:
+    """Serves an API for as long as the block lasts."""
+    store = SqlStore(make_engine(f"sqlite:///{directory}/stage.db"))
+    metadata.create_all(store.engine)
+    stage = Stage(KINDS, store=store)
+    tokens = SqlTokens(store)
+    chosen = ApiSettings(**{"patience_s": 0.0, "feed_interval_s": 0.02, **settings})
+    app = make_app(stage.orchestrator, tokens=tokens, settings=chosen, session_secret="s3cret")
+    with socket.create_server(("127.0.0.1", 0)) as listening, _running(app, listening):
+        port = listening.getsockname()[1]
+        house = Served(f"http://127.0.0.1:{port}", stage, tokens)
+        try:
+            yield house
+        finally:
+            for client in house.clients:
+                client.close()
+            store.close()
+
+
+@contextmanager
+def _running(app: Any, listening: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + DEADLINE_S
+    while not server.started:
+        assert time.monotonic() < deadline, "the API did not start"
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE_S)
