@@ -1,0 +1,39 @@
+"""What needs the database or every setting: run as `python -m workers.admin`, its own process.
+
+This package is a client and knows neither the store nor Celery; the administrator's program does.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from orchestrator.cli.exits import CliError
+
+PROGRAM = (sys.executable, "-m", "workers.admin")
+
+
+def administrate(*words: str, environment: Mapping[str, str] | None = None) -> str:
+    """Runs one of the administrator's verbs and gives what it printed.
+
+    `environment` is added to ours. Raises CliError with the program's own last line.
+    """
+    done = subprocess.run(
+        [*PROGRAM, *words],
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise CliError(_last_line(done.stderr) or f"`{' '.join(words)}` ended with no word")
+    return done.stdout.strip()
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    # A sentence of ours stands last; a trace of Python's ends with the error's own line, too.
+    return lines[-1].removeprefix("error: ") if lines else ""

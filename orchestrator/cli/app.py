@@ -1,0 +1,122 @@
+"""Puts the program together: every command under its name, errors to exit codes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from orchestrator.cli import (
+    access,
+    doctor,
+    listing,
+    looking,
+    ordering,
+    showing,
+    submitting,
+    upkeep,
+    vendors,
+    watching,
+)
+from orchestrator.cli.console import notes
+from orchestrator.cli.demo.command import demo
+from orchestrator.cli.exits import CliError
+from orchestrator.cli.up.command import up
+
+
+class Program(TyperGroup):
+    """A group whose commands end with one sentence and their exit code instead of a trace."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CliError as error:
+            notes().print(f"error: {error}", style="red", markup=False)
+            raise typer.Exit(error.code) from error
+
+
+def make_app() -> typer.Typer:
+    """Makes the program."""
+    app = typer.Typer(
+        cls=Program,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    app.command("submit")(submitting.submit)
+    app.command("list")(listing.list_commands)
+    app.command("show")(showing.show)
+    app.command("watch")(watching.watch)
+    for order in (ordering.stop, ordering.restart, ordering.skip, ordering.resolve):
+        app.command(order.__name__)(order)
+    for look in (looking.kinds, looking.workers, looking.queues, looking.adapters, looking.locks):
+        app.command(look.__name__)(look)
+    app.command("login")(access.login)
+    app.command("gc")(upkeep.gc)
+    app.command("doctor")(doctor.doctor)
+    app.command("up")(up)
+    app.command("demo")(demo)
+    _add_groups(app)
+    return app
+
+
+def _add_groups(app: typer.Typer) -> None:
+    external = _group("Report on vendors' tasks from a script.")
+    for report in (
+        vendors.create,
+        vendors.update,
+        vendors.heartbeat,
+        vendors.complete,
+        vendors.fail,
+    ):
+        external.command(report.__name__)(report)
+    app.add_typer(external, name="external")
+    token = _group("Make, list and revoke tokens.")
+    token.command("create")(access.create)
+    token.command("list")(access.list_tokens)
+    token.command("revoke")(access.revoke)
+    app.add_typer(token, name="token")
+    database = _group("The database's schema.")
+    database.command("upgrade")(upkeep.upgrade)
+    database.command("current")(upkeep.current)
+    app.add_typer(database, name="db")
+    config = _group("The settings in force.")
+    config.command("show")(upkeep.config_show)
+    app.add_typer(config, name="config")
+
+
+def _group(text: str) -> typer.Typer:
+    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(_nothing)  # keeps a group with one command a group
+    return group
+
+
+def _nothing() -> None:
+    return None
+
+
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda asked: _print_version() if asked else None,
+            help="print the version and exit",
+        ),
+    ] = False,
+) -> None:
+    """Durable commands on Celery: submit, watch and steer long operations in other systems."""
+    del show_version
+
+
+def _print_version() -> None:
+    print(version("orchestrator"))
+    raise typer.Exit
+
+
+__all__ = ["make_app"]

@@ -1,0 +1,1 @@
+"""`orchestrator demo`: a real system, real commands, and a mishap halfway."""

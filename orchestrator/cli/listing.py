@@ -1,0 +1,156 @@
+"""`orchestrator list`: commands, newest first."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.console import (
+    Json,
+    Output,
+    notes,
+    plain_table,
+    print_json,
+    print_lines,
+    results,
+)
+from orchestrator.cli.exits import CliError, ExitCode
+from orchestrator.cli.server import Server, connect
+from orchestrator.cli.words import age, bar, look, percent, status_text
+from orchestrator.core.status import Status
+
+REFRESH_S = 1.0
+_FILTERS = {"entity", "kind", "owner", "correlation_id", "q"}
+
+
+def list_commands(  # noqa: PLR0917 - options, all given by name
+    status: Annotated[
+        str | None, typer.Option("--status", "-s", help="statuses, comma-separated")
+    ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="only my own")] = False,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", "-f", help="entity:vm-003, kind:vm.remove, owner:alice or text"),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="go on from here")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="keep the list up to date")] = False,
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+) -> None:
+    """List commands, newest first."""
+    with connect() as server:
+        asked: Json = {"status": _statuses(status), "limit": limit, "cursor": cursor}
+        asked |= _filters(filters or [])
+        if mine:
+            asked["owner"] = server.get("whoami")["name"]
+        if watch:
+            _watch(server, asked, output)
+            return
+        _print(server.get("commands", **asked), output)
+
+
+def _statuses(text: str | None) -> str | None:
+    if text is None:
+        return None
+    words = [one.strip().lower().replace("-", "_") for one in text.split(",") if one.strip()]
+    known = [one.value for one in Status]
+    for word in words:
+        if word not in known:
+            raise CliError(
+                f"{word!r} is no status; write one of {', '.join(known)}", ExitCode.WRONG_USAGE
+            )
+    return ",".join(words)
+
+
+def _filters(texts: list[str]) -> Json:
+    found: Json = {}
+    for text in texts:
+        name, colon, value = text.partition(":")
+        if colon and name in _FILTERS:
+            found[name] = value
+        else:
+            found["q"] = text
+    return found
+
+
+def _print(answer: Json, output: Output) -> None:
+    match output:
+        case Output.JSON:
+            print_json(answer)
+        case Output.JSONL:
+            print_lines(answer["items"])
+        case Output.TABLE:
+            console = results()
+            console.print(command_table(answer["items"], console.width))
+            notes().print(_foot(answer))
+
+
+def command_table(commands: list[Json], width: int) -> Table:
+    """Makes the table of commands for a terminal of that many columns."""
+    table = plain_table("id", "command", "status", "progress", "owner", "age")
+    table.columns[0].min_width = 8
+    table.columns[1].ratio = 1
+    table.columns[2].min_width = 11
+    table.columns[4].max_width = 20
+    table.expand = width < 140
+    room = 20 if width >= 100 else 8
+    for command in commands:
+        style = look(command["status"]).style
+        progress = Text("")
+        if command["progress"] is not None:
+            shown = percent(command["progress"])
+            progress = Text.assemble(bar(command["progress"], room, style), f" {shown:>4}")
+        table.add_row(
+            command["short_id"],
+            command["label"],
+            status_text(command["status"]),
+            progress,
+            command["owner"],
+            age(command["created_at"]),
+        )
+    return table
+
+
+def _foot(answer: Json) -> Text:
+    total = answer.get("total")
+    shown = len(answer["items"])
+    text = Text(f"{shown} of {shown if total is None else total}", style="dim")
+    if answer.get("next_cursor"):
+        text.append(f" · next: orchestrator list --cursor {answer['next_cursor']}")
+    return text
+
+
+def _watch(server: Server, asked: Json, output: Output) -> None:
+    console = results()
+    if output is Output.TABLE and console.is_terminal:
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            while True:
+                live.update(_screen(server.get("commands", **asked), console.width), refresh=True)
+                time.sleep(REFRESH_S)
+    seen: dict[str, int] = {}
+    while True:
+        for command in reversed(server.get("commands", **asked)["items"]):
+            if seen.get(command["id"]) == command["revision"]:
+                continue
+            seen[command["id"]] = command["revision"]
+            if output is Output.TABLE:
+                line = f"{command['short_id']}  {command['status']}  {percent(command['progress'])}"
+                print(f"{line.rstrip()}  {command['label']}", flush=True)
+            else:
+                print_lines([command])
+        time.sleep(REFRESH_S)
+
+
+def _screen(answer: Json, width: int) -> RenderableType:
+    counts = Counter(answer.get("counts") or {})
+    words = " · ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    return Group(
+        command_table(answer["items"], width), Text(f"{words} · Ctrl-C ends the list", style="dim")
+    )

@@ -1,0 +1,127 @@
+"""The REST API as the program calls it; its problems become exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from orchestrator.cli.exits import CliError, ExitCode
+from orchestrator.cli.settings import read_settings
+
+TIMEOUT_S = 30.0
+
+_CODES = {
+    400: ExitCode.WRONG_USAGE,
+    401: ExitCode.NOT_ALLOWED,
+    403: ExitCode.NOT_ALLOWED,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.CONFLICT,
+    413: ExitCode.WRONG_USAGE,
+    422: ExitCode.WRONG_USAGE,
+    502: ExitCode.UNREACHABLE,
+    503: ExitCode.UNREACHABLE,
+    504: ExitCode.UNREACHABLE,
+}
+
+
+class Server:
+    """The server at a URL, asked as the owner of the token. Paths are
+    relative to `/api/v1`, those with a leading slash to its root.
+
+    All methods raise CliError with the code for what went wrong.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise CliError(f"API_URL {self.url!r} is no URL: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Reads; parameters that are None are left out."""
+        return self.call("GET", path, params=params)
+
+    def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Sends a JSON body and gives the JSON answer, or None."""
+        return self.call("POST", path, body=body, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Makes one request and gives its JSON, or None when there is none."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        try:
+            answer = self.http.request(
+                method, self.path(path), params=given, json=body, headers=headers
+            )
+        except httpx.HTTPError as error:
+            raise self.unreachable(error) from error
+        if answer.is_error:
+            raise problem(answer)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise CliError(f"{self.url} answered with no JSON; is it an orchestrator?") from error
+
+    def path(self, path: str) -> str:
+        """Gives the full path of a relative one."""
+        return path if path.startswith("/") else f"/api/v1/{path}"
+
+    def page_of(self, command_id: str) -> str:
+        """Gives the address of a command's web page."""
+        return f"{self.url}/commands/{command_id}"
+
+    def unreachable(self, error: Exception) -> CliError:
+        """Makes the error for a server that does not answer."""
+        reason = str(error) or type(error).__name__
+        return CliError(
+            f"no server answers at {self.url} ({reason});"
+            " start one with `orchestrator up`, or set ORCHESTRATOR_API_URL",
+            ExitCode.UNREACHABLE,
+        )
+
+
+def connect() -> Server:
+    """Gives the server that the settings name; nothing is sent yet."""
+    settings = read_settings()
+    return Server(settings.api_url, settings.find_token())
+
+
+def problem(answer: httpx.Response) -> CliError:
+    """Makes the error for an answer that is a problem; its body must have been read."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = {}
+    if not isinstance(found, dict):
+        found = {}
+    text = found.get("detail") or found.get("title") or answer.reason_phrase
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        text = f"{text}; or log in with `orchestrator login`"
+    return CliError(str(text), _CODES.get(answer.status_code, ExitCode.ERROR))

@@ -1,0 +1,1 @@
+"""Brings a whole system up on one machine, and keeps it up."""
