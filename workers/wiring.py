@@ -57,8 +57,17 @@ class Wiring:
 
     @cached_property
     def writer(self) -> Writer:
-        policy = Policy(launch_grace=self.settings.launch_grace, deaths=self.settings.max_deaths)
+        policy = Policy(
+            launch_grace=self.settings.launch_grace,
+            deaths=self.settings.max_deaths,
+            crew=self.crew,
+        )
         return Writer(self.store, policy, clock=self.clock)
+
+    @property
+    def crew(self) -> int:
+        """How many of many parts side by side are nudged; without fusion, all."""
+        return self.settings.crew if self.settings.fusion else 0
 
     @cached_property
     def limits(self) -> Limits:
@@ -70,7 +79,7 @@ class Wiring:
 
     @cached_property
     def sender(self) -> CelerySender:
-        canvas = Canvas(self.celery, self.store, fusion=self.settings.fusion)
+        canvas = Canvas(self.celery, self.store, crew=self.crew)
         return CelerySender(self.celery, canvas)
 
     @cached_property

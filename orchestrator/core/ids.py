@@ -29,6 +29,11 @@ def late_part_id(root: str, random_bits: int) -> str:
     return _with_low_bits(root, _LATE | (random_bits & (_LATE - 1)))
 
 
+def range_of_parts(root: str) -> tuple[str, str]:
+    """Gives the least and the greatest id that a part of this root can have."""
+    return _with_low_bits(root, 0), _with_low_bits(root, (1 << _LOW_BITS) - 1)
+
+
 def short(command_id: str) -> str:
     """Gives what people read and type: `7f3e2a1c` for a root, `7f3e2a1c.4` for its fourth part."""
     low = UUID(command_id).int & ((1 << _LOW_BITS) - 1)

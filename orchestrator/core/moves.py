@@ -45,7 +45,10 @@ def begin(c: CommandEntity, _: ev.Begin, now: datetime, policy: Policy) -> React
 def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -> Reaction:
     """Makes it ready for a worker, or opens its parts at once when no verb of its own is due."""
     if c.verbs & STARTING_VERBS:
-        return Reaction(ready(replace(c, message=None), now, policy))
+        due = ready(replace(c, message=None), now, policy)
+        if is_left_to_crew(due, policy.crew):
+            due = replace(due, wake_at=now + policy.crew_grace)
+        return Reaction(due)
     return open_parts(replace(c, message=None), now)
 
 
@@ -78,6 +81,12 @@ def ready(c: CommandEntity, now: datetime, policy: Policy) -> CommandEntity:
     return replace(
         c, status=Status.READY, worker_id=None, nudges=0, wake_at=now + policy.launch_grace
     )
+
+
+def is_left_to_crew(c: CommandEntity, crew: int) -> bool:
+    """Tells whether it is one of so many side by side that those who run its siblings will come to it."""
+    fresh = c.attempt == 0 and c.nudges == 0 and not c.locks
+    return bool(crew) and c.order >= crew and not c.in_sequence and fresh
 
 
 # --- at work ------------------------------------------------------------------------------------

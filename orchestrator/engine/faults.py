@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 POINTS = (
+    "before_ack",
+    "after_ack",
     "before_claim",
     "after_claim",
     "before_verb",
@@ -15,8 +17,6 @@ POINTS = (
     "after_commit",
     "before_publish",
     "after_publish",
-    "before_ack",
-    "after_ack",
 )
 """Every point there is, in the order in which a command passes them."""
 

@@ -103,6 +103,9 @@ class Runner:
             self.running.pop(entity.command_id, None)
         request.kinds = self.catalog
         request.near = _near(entity)
+        request.seen = entity
+        if not entity.in_sequence and entity.parent_id and self.fusion_s:
+            request.beside = entity.parent_id
         return request
 
     def _write(self, request: Request, report: RunReport) -> Claimed | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from orchestrator.core import event as ev
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition, task_of
+from orchestrator.core.errors import ContendedError
 from orchestrator.core.machine import is_fenced, react
 from orchestrator.core.ports import Blocker, Transaction
 from orchestrator.core.reaction import (
@@ -48,6 +49,7 @@ class UnitOfWork:
         self._before: dict[str, CommandEntity] = {}
         self._paths: dict[str, list[Status]] = {}
         self._causes: dict[str, list[str]] = {}
+        self._trusted: set[str] = set()
         self._new: dict[str, NewCommand] = {}
         self._values: dict[str, Any] = {}
         self._queue: deque[tuple[str, ev.Event]] = deque()
@@ -60,11 +62,29 @@ class UnitOfWork:
             self.load((command_id,))
         return self._commands.get(command_id)
 
+    def trust(self, commands: Iterable[CommandEntity]) -> None:
+        """Takes commands as they were when last seen, without a look at the store.
+
+        Each must be changed in this unit, for only then does storing it prove that it still stood so.
+        """
+        for command in commands:
+            self._take((command,))
+            self._trusted.add(command.command_id)
+
     def load(self, ids: Iterable[str]) -> None:
         """Loads and locks commands, those that are not known yet."""
         missing = [one for one in dict.fromkeys(ids) if one not in self._commands]
         if missing:
             self._take(self.tx.lock(missing))
+
+    def known(self, command_id: str) -> CommandEntity:
+        """Gives a command that this unit has dealt with."""
+        return self._commands[command_id]
+
+    def ready_parts(self, parent_id: str, limit: int) -> list[str]:
+        """Finds parts of a command that are ready and that nobody else is about to claim."""
+        found = self._take(self.tx.ready_parts(parent_id, limit))
+        return [one for one in found if self._commands[one].status is Status.READY]
 
     def _take(self, found: Iterable[CommandEntity]) -> list[str]:
         ids = []
@@ -249,8 +269,9 @@ class UnitOfWork:
                 saved = replace(command, revision=before.revision + 1, last_update_time=self.now)
                 self._commands[command_id] = self._before[command_id] = saved
                 changed.append(saved)
-        if changed:
-            self.tx.save(changed)
+        unproven = self._trusted.difference(one.command_id for one in changed)
+        if unproven:
+            raise ContendedError(f"{len(unproven)} commands are not what they were")
         if self._values:
             self.tx.set_values(self._values)
         transitions = [
@@ -258,8 +279,8 @@ class UnitOfWork:
             for command_id, path in self._paths.items()
             if len(path) > 1 or self._is_news(command_id)
         ]
-        if transitions:
-            self.tx.log(transitions)
+        if changed or transitions:
+            self.tx.finish(changed, transitions)
 
     def _insert_new(self) -> None:
         if not self._new:

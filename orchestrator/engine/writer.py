@@ -10,19 +10,21 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.event import Event, Suspended
+from orchestrator.core.event import Done, Event, Suspended
 from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
-from orchestrator.core.status import Phase, Status
+from orchestrator.core.status import Phase, Status, Verbs
 from orchestrator.engine.faults import fault
 from orchestrator.engine.work import UnitOfWork
 
 BATCH_LIMIT = 64
+AHEAD = 32  # parts of a sequence that are read at once with the one that is claimed
+AHEAD_LIMIT = 10_000
 TRIES = 5
 
 
@@ -42,7 +44,8 @@ class Request:
     With `worker_id`, the writer also claims for it, in the same transaction, one of the commands that became
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
-    locked in one go. `before` and `work` do what else belongs to the transaction, before and after the event.
+    locked in one go. `seen` is the command as this worker claimed it: while it is still that, nothing need be read.
+    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do what else belongs to the transaction, before and after the event.
     """
 
     command_id: str
@@ -50,6 +53,8 @@ class Request:
     new: Sequence[NewCommand] = ()
     worker_id: str | None = None
     kinds: Container[str] = ()
+    seen: CommandEntity | None = None
+    beside: str | None = None
     before: Callable[[UnitOfWork], None] | None = None
     work: Callable[[UnitOfWork], None] | None = None
     near: tuple[str, ...] = ()
@@ -77,6 +82,7 @@ class Writer:
         self.policy = policy or Policy()
         self.clock: Clock = clock or store
         self.rng = rng or random.SystemRandom()
+        self.ahead: dict[str, NewCommand] = {}
         self._waiting: deque[Request] = deque()
         self._pen = threading.Lock()
 
@@ -121,29 +127,72 @@ class Writer:
                 request.error = problem
 
     def _write_together(self, batch: list[Request]) -> None:
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(TRIES + 1):
             try:
-                self._transact(batch)
+                self._transact(batch, trusting=attempt == 0)
             except ContendedError:
                 if attempt == TRIES:
                     raise
-                time.sleep(0.005 * 2**attempt * self.rng.random())
+                for request in batch:  # what was read ahead may be what is not true any more
+                    for one in request.near:
+                        self.ahead.pop(one, None)
+                if attempt:
+                    time.sleep(0.005 * 2**attempt * self.rng.random())
             else:
                 return
 
-    def _transact(self, batch: list[Request]) -> None:
+    def _transact(self, batch: list[Request], *, trusting: bool) -> None:
         with self.store.begin() as tx:
             unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
+            if trusting:
+                unit.trust(self._seen(batch))
             unit.load(
                 one for request in batch for one in (request.command_id, *request.near) if one
             )
             for request in batch:
                 _write_one(unit, request)
-            unit.flush()
+            _steal(unit, batch)
             for request in batch:
-                _hand_over(unit, tx, request)
+                self._equip(tx, request)
             fault("before_commit")
+            unit.flush()
         fault("after_commit")
+        for request in batch:
+            if request.claimed is not None:
+                request.claimed = replace(
+                    request.claimed, command=unit.known(request.claimed.command.command_id)
+                )
+
+    def _seen(self, batch: list[Request]) -> Iterator[CommandEntity]:
+        """Gives what need not be read again: each worker's own claim, and what follows it in its sequence.
+
+        Only where both are known: otherwise the neighbours are read, and then this costs nothing more.
+        """
+        for request in batch:
+            last, follows = request.seen, [self.ahead.get(one) for one in request.near]
+            if last is not None and isinstance(request.event, Done) and follows and all(follows):
+                if last.next_id and last.phase is Phase.EXECUTE and not last.verbs & Verbs.END:
+                    yield last
+                    yield from (one.entity for one in follows if one is not None)
+
+    def _equip(self, tx: Transaction, request: Request) -> None:
+        """Gives a claimed command what its verb needs, and reads ahead what follows it."""
+        if request.claimed is None:
+            return
+        command = request.claimed.command
+        known = self.ahead.pop(command.command_id, None)
+        if known is None or command.phase is not Phase.EXECUTE:
+            payload = tx.payloads((command.command_id,))[command.command_id]
+        else:
+            payload = known.payload
+        starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
+        task = tx.open_task(command.command_id) if starting else None
+        request.claimed = Claimed(command=command, payload=payload, task=task)
+        if command.next_id and command.next_id not in self.ahead:
+            if len(self.ahead) > AHEAD_LIMIT:
+                self.ahead.clear()
+            for one in tx.followers(command, AHEAD):
+                self.ahead[one.entity.command_id] = one
 
 
 def _write_one(unit: UnitOfWork, request: Request) -> None:
@@ -188,17 +237,13 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
                 return
 
 
-def _hand_over(unit: UnitOfWork, tx: Transaction, request: Request) -> None:
-    """Gives the claimed command as it was stored, with what its verb needs."""
-    if request.claimed is None:
-        return
-    command = unit.command(request.claimed.command.command_id)
-    if command is None:
-        raise AssertionError("a claimed command has vanished from its own unit of work")
-    payload = tx.payloads((command.command_id,))[command.command_id]
-    starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
-    request.claimed = Claimed(
-        command=command,
-        payload=payload,
-        task=tx.open_task(command.command_id) if starting else None,
-    )
+def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
+    """Gives workers that came away empty-handed another ready part from beside the one they just did."""
+    idle: dict[str, list[Request]] = {}
+    for request in batch:
+        if request.worker_id and request.beside and request.claimed is None and request.accepted:
+            idle.setdefault(request.beside, []).append(request)
+    for parent_id, requests in idle.items():
+        found = unit.ready_parts(parent_id, len(requests))
+        for request, command_id in zip(requests, found, strict=False):
+            _claim_first(unit, request, [command_id])

@@ -196,22 +196,24 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{value!r} cannot be stored")
 
 
-def rows_source(table: sa.Table, names: Iterable[str], dialect: str) -> FromClause:
-    """Gives the FROM clause that turns the parameter `rows` back into rows with the table's types."""
+def rows_source(
+    table: sa.Table, names: Iterable[str], dialect: str, *, name: str = "v", parameter: str = "rows"
+) -> FromClause:
+    """Gives the FROM clause that turns a parameter back into rows with the table's types."""
     columns = [table.c[name] for name in names]
-    text = sa.bindparam("rows", type_=sa.Text())
+    text = sa.bindparam(parameter, type_=sa.Text())
     if dialect == "postgresql":
         typed = [sa.column(one.name, _postgres_type(one)) for one in columns]
         return (
             sa.func.json_to_recordset(sa.cast(text, sa.JSON))
             .table_valued(*typed)
-            .render_derived(name="v", with_types=True)
+            .render_derived(name=name, with_types=True)
         )
     each = sa.func.json_each(text).table_valued("value", name="j")
     extracted = [
         sa.func.json_extract(each.c.value, f"$.{one.name}").label(one.name) for one in columns
     ]
-    return sa.select(*extracted).select_from(each).subquery("v")
+    return sa.select(*extracted).select_from(each).subquery(name)
 
 
 def _postgres_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:

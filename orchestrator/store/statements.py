@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from orchestrator.core.status import Status
 from orchestrator.store import codec
 from orchestrator.store.tables import async_task, command_entity, command_sequence, event
 from orchestrator.store.types import Json
@@ -17,9 +21,9 @@ CHUNK = 2_000  # rows or ids of one statement: keeps a large plan's memory in bo
 T = TypeVar("T")
 IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 
-HEADS = sa.select(*codec.HEAD).select_from(
-    command_entity.outerjoin(command_sequence, _s.entity_id == _c.command_id)
-)
+COLUMNS_AHEAD = (*codec.HEAD, _c.parameters, _c.inputs)
+PLACED = command_entity.outerjoin(command_sequence, _s.entity_id == _c.command_id)
+HEADS = sa.select(*codec.HEAD).select_from(PLACED)
 
 
 class Statements:
@@ -27,6 +31,18 @@ class Statements:
 
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
+
+    def ids_in(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Matches a column with the parameter `ids`, which `ids` makes: one statement for any number."""
+        if self.dialect == "postgresql":
+            given = sa.cast(sa.bindparam("ids"), ARRAY(sa.Uuid(as_uuid=False)))
+            return column == sa.func.any(given)
+        each = sa.func.json_each(sa.bindparam("ids", type_=sa.Text())).table_valued("value")
+        return column.in_(sa.select(each.c.value))
+
+    def ids(self, ids: Iterable[str]) -> Any:
+        """Gives the value of the parameter `ids`."""
+        return list(ids) if self.dialect == "postgresql" else json.dumps(list(ids))
 
     def _rows(self, table: sa.Table, names: tuple[str, ...]) -> Any:
         return codec.rows_source(table, names, self.dialect)
@@ -61,13 +77,35 @@ class Statements:
             sa.update(command_entity)
             .values(changed)
             .where(_c.command_id == rows.c.command_id, _c.revision == rows.c.revision - 1)
+            # Said twice, or PostgreSQL, which takes every JSON array for a hundred rows, reads the whole table.
+            .where(self.ids_in(_c.command_id))
         )
+
+    @cached_property
+    def save_and_log(self) -> sa.Select[Any]:
+        """Both in one statement, for PostgreSQL.
+
+        It may be a transaction of its own, so it must not save some rows only: then it divides by zero, which
+        undoes it and is told as contention.
+        """
+        moved = codec.rows_source(event, codec.LOG_COLUMNS, self.dialect, name="e", parameter="log")
+        saved = self.save_commands.returning(_c.command_id).cte("saved")
+        logged = (
+            sa.insert(event)
+            .from_select(
+                codec.LOG_COLUMNS, sa.select(*(moved.c[name] for name in codec.LOG_COLUMNS))
+            )
+            .returning(event.c.seq)
+            .cte("logged")
+        )
+        all_saved = sa.case((sa.func.count() == sa.bindparam("wanted"), 1), else_=0)
+        return sa.select(1 / all_saved).select_from(saved).add_cte(logged)
 
     @cached_property
     def lock_commands(self) -> sa.Select[Any]:
         """Leaf before root, for a part's id is greater than its parent's: all lock in one order."""
         return (
-            HEADS.where(_c.command_id.in_(IDS))
+            HEADS.where(self.ids_in(_c.command_id))
             .order_by(_c.command_id.desc())
             .with_for_update(of=command_entity)
         )
@@ -75,7 +113,7 @@ class Statements:
     @cached_property
     def lock_parts(self) -> sa.Select[Any]:
         return (
-            HEADS.where(_c.parent_id == sa.bindparam("parent_id"))
+            HEADS.where(_s.sequence_id == sa.bindparam("parent_id"))
             .order_by(_s.order_in_sequence, _c.command_id)
             .with_for_update(of=command_entity)
         )
@@ -114,6 +152,36 @@ class Statements:
         )
 
     @cached_property
+    def followers(self) -> sa.Select[Any]:
+        return (
+            sa.select(*COLUMNS_AHEAD)
+            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
+            .where(
+                _s.sequence_id == sa.bindparam("parent_id"),
+                _s.order_in_sequence > sa.bindparam("order_"),
+            )
+            .order_by(_s.order_in_sequence)
+            .limit(sa.bindparam("limit_"))
+        )
+
+    @cached_property
+    def ready_parts(self) -> sa.Select[Any]:
+        return (
+            sa.select(*codec.HEAD)
+            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
+            .where(
+                _s.sequence_id == sa.bindparam("parent_id"),
+                _c.action_state == Status.READY.value,
+            )
+            .limit(sa.bindparam("limit_"))
+            .with_for_update(of=command_entity, skip_locked=True)
+        )
+
+    @cached_property
+    def payloads(self) -> sa.Select[Any]:
+        return sa.select(_c.command_id, _c.parameters, _c.inputs).where(self.ids_in(_c.command_id))
+
+    @cached_property
     def insert_tasks(self) -> sa.Insert:
         rows = self._rows(async_task, codec.TASK_COLUMNS)
         return sa.insert(async_task).from_select(
@@ -129,7 +197,6 @@ class Statements:
         return sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
 
 
-PAYLOADS = sa.select(_c.command_id, _c.parameters, _c.inputs).where(_c.command_id.in_(IDS))
 VALUES = sa.select(_c.command_id, _c.return_value).where(
     _c.command_id.in_(IDS), _c.outcome == "succeeded"
 )

@@ -59,10 +59,11 @@ command_entity = sa.Table(
     sa.Column("parameters", Json, nullable=False),
     sa.Column("inputs", Json),
     sa.Column("return_value", Json),
+    postgresql_with={"fillfactor": 80},
 )
 _c = command_entity.c
-sa.Index("ix_command_entity_root_id", _c.root_id)
-sa.Index("ix_command_entity_parent_id", _c.parent_id)
+# No index on root_id or parent_id: a tree is a range of ids, and the parts of a command are found by their
+# places. Every index here is written again with each move of a command, so there are few.
 sa.Index(
     "ix_command_entity_wake_at",
     _c.wake_at,
@@ -114,6 +115,7 @@ sa.Index(
     command_sequence.c.sequence_id,
     command_sequence.c.order_in_sequence,
 )
+sa.Index("ix_command_sequence_initiator_command_id", command_sequence.c.initiator_command_id)
 sa.Index(
     "ix_command_sequence_next_command_id",
     command_sequence.c.next_command_id,

@@ -16,7 +16,7 @@ from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.locking import LockBook
-from orchestrator.store.statements import Statements, chunks
+from orchestrator.store.statements import CHUNK, Statements, chunks
 from orchestrator.store.tables import (
     async_task,
     audit,
@@ -30,10 +30,34 @@ from orchestrator.store.tables import (
 class SqlTransaction:
     """Implements `orchestrator.core.ports.Transaction` on one connection."""
 
-    def __init__(self, connection: sa.Connection, known: Statements) -> None:
-        self._connection = connection
+    def __init__(self, engine: sa.Engine, known: Statements) -> None:
+        self._engine = engine
         self._known = known
-        self._locks = LockBook(connection)
+        self._open: sa.Connection | None = None
+
+    @property
+    def _connection(self) -> sa.Connection:
+        """The connection, opened and begun at its first use."""
+        if self._open is None:
+            self._open = self._engine.connect()
+            self._open.begin()
+        return self._open
+
+    def close(self, *, commit: bool) -> None:
+        """Ends the transaction."""
+        if self._open is None:
+            return
+        try:
+            if commit:
+                self._open.commit()
+            else:
+                self._open.rollback()
+        finally:
+            self._open.close()
+
+    @property
+    def _locks(self) -> LockBook:
+        return LockBook(self._connection)
 
     def _heads(self, statement: sa.Select[Any], parameters: dict[str, Any]) -> list[CommandEntity]:
         return [codec.to_entity(row) for row in self._connection.execute(statement, parameters)]
@@ -42,7 +66,7 @@ class SqlTransaction:
         return [
             one
             for chunk in chunks(list(ids))
-            for one in self._heads(self._known.lock_commands, {"ids": chunk})
+            for one in self._heads(self._known.lock_commands, {"ids": self._known.ids(chunk)})
         ]
 
     def parts(
@@ -62,7 +86,8 @@ class SqlTransaction:
         return next(iter(self._heads(self._known.lock_previous, {"command_id": command_id})), None)
 
     def payloads(self, ids: Collection[str]) -> dict[str, Payload]:
-        rows = self._connection.execute(statements.PAYLOADS, {"ids": list(ids)})
+        given = {"ids": self._known.ids(ids)}
+        rows = self._connection.execute(self._known.payloads, given)
         return {row[0]: Payload(row[1], row[2] or {}) for row in rows}
 
     def insert(self, commands: Sequence[NewCommand]) -> None:
@@ -81,12 +106,43 @@ class SqlTransaction:
 
     def save(self, commands: Sequence[CommandEntity]) -> None:
         for chunk in chunks(commands):
-            rows = codec.json_rows(codec.changed_row(one) for one in chunk)
-            saved = self._connection.execute(self._known.save_commands, {"rows": rows}).rowcount
-            if saved != len(chunk):
-                raise ContendedError(
-                    f"{len(chunk) - saved} of {len(chunk)} commands were changed by somebody else"
-                )
+            done = self._connection.execute(self._known.save_commands, self._changes(chunk))
+            _must_be_all(done.rowcount, chunk)
+
+    def _changes(self, commands: Sequence[CommandEntity]) -> dict[str, Any]:
+        # All transactions take rows in one order: leaf before root.
+        ordered = sorted(commands, key=lambda one: one.command_id, reverse=True)
+        return {
+            "rows": codec.json_rows(codec.changed_row(one) for one in ordered),
+            "ids": self._known.ids(one.command_id for one in ordered),
+        }
+
+    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
+        together = max(len(commands), len(transitions)) <= CHUNK
+        if self._known.dialect != "postgresql" or not together or not commands:
+            self.save(commands)
+            self.log(transitions)
+            return
+        given = self._changes(commands) | {
+            "wanted": len(commands),
+            "log": codec.json_rows(codec.event_row(one) for one in transitions),
+        }
+        if self._open is not None:
+            self._open.execute(self._known.save_and_log, given)
+            return
+        # Nothing was read under a lock, so this one statement is the whole transaction: one round trip.
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as alone:
+            alone.execute(self._known.save_and_log, given)
+
+    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
+        given = {"parent_id": command.parent_id, "order_": command.order, "limit_": limit}
+        return [
+            NewCommand(codec.to_entity(row[:-2]), Payload(row[-2], row[-1] or {}))
+            for row in self._connection.execute(self._known.followers, given)
+        ]
+
+    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
+        return self._heads(self._known.ready_parts, {"parent_id": parent_id, "limit_": limit})
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         self._connection.execute(
@@ -179,16 +235,23 @@ class SqlTransaction:
         )
 
 
+def _must_be_all(saved: int, commands: Sequence[CommandEntity]) -> None:
+    if saved != len(commands):
+        raise ContendedError(
+            f"{len(commands) - saved} of {len(commands)} commands were changed by somebody else"
+        )
+
+
 def _below(command_id: str) -> sa.CTE:
     """Gives the ids of all commands below this one."""
     parts = (
-        sa.select(command_entity.c.command_id)
-        .where(command_entity.c.parent_id == command_id)
+        sa.select(command_sequence.c.entity_id.label("command_id"))
+        .where(command_sequence.c.sequence_id == command_id)
         .cte("below", recursive=True)
     )
     return parts.union_all(
-        sa.select(command_entity.c.command_id).join(
-            parts, command_entity.c.parent_id == parts.c.command_id
+        sa.select(command_sequence.c.entity_id).join(
+            parts, command_sequence.c.sequence_id == parts.c.command_id
         )
     )
 

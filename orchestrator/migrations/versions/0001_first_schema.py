@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("parameters", Json, nullable=False),
         sa.Column("inputs", Json),
         sa.Column("return_value", Json),
+        postgresql_with={"fillfactor": 80},
     )
     op.create_index(
         "ix_command_entity_correlation_id",
@@ -160,16 +161,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("parent_id IS NULL AND entity_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_command_entity_parent_id",
-        "command_entity",
-        ["parent_id"],
-    )
-    op.create_index(
-        "ix_command_entity_root_id",
-        "command_entity",
-        ["root_id"],
-    )
-    op.create_index(
         "ix_command_entity_wake_at",
         "command_entity",
         ["wake_at"],
@@ -190,6 +181,9 @@ def upgrade() -> None:
         sa.Column("order_in_sequence", sa.Integer, nullable=False),
         sa.Column("next_command_id", Id),
         sa.Column("initiator_command_id", Id, nullable=False),
+    )
+    op.create_index(
+        "ix_command_sequence_initiator_command_id", "command_sequence", ["initiator_command_id"]
     )
     op.create_index(
         "ix_command_sequence_next_command_id",
