@@ -1,0 +1,59 @@
+// The processes that do the work, and whether they are alive.
+
+import { api, now } from "./api.js";
+import { fill, make } from "./dom.js";
+import { table } from "./table.js";
+import { clock, count, duration } from "./words.js";
+
+const REFRESH_TICKS = 5;
+
+export class WorkersView {
+  tab = "workers";
+  title = "Workers · Orchestrator";
+  #app;
+  #ticks = 0;
+  #content = make("div", { class: "card" });
+  #queues = make("div");
+  element = make("section", { class: "plain" }, make("h1", {}, "Workers"), this.#content, this.#queues);
+
+  constructor(app) {
+    this.#app = app;
+  }
+
+  // A heartbeat is no change of a command, so the feed is silent about it.
+  tick() {
+    this.#ticks += 1;
+    if (this.#ticks % REFRESH_TICKS === 0) this.#app.refresh();
+  }
+
+  async refresh() {
+    const [workers, queues] = await Promise.all([api.workers(), api.queues().catch(() => ({ items: [] }))]);
+    fill(this.#content, workers.items.length ? drawWorkers(workers.items) : nobody());
+    fill(this.#queues, queues.items.length ? [make("h2", {}, "Queues"), make("div", { class: "card" }, drawQueues(queues.items))] : null);
+  }
+
+  fail(problem) {
+    fill(this.#content, make("div", { class: "empty" }, make("h2", {}, "This could not be shown"), make("p", { class: "muted" }, problem.message)));
+  }
+}
+
+function drawWorkers(workers) {
+  const rows = workers.map((one) => [
+    make("strong", {}, one.name),
+    one.role,
+    make("span", { class: "status", "data-tone": one.alive ? "good" : "bad" }, make("span", { class: "sign", "aria-hidden": "true" }, one.alive ? "●" : "✕"), one.alive ? "Alive" : `Silent since ${clock(one.alive_until)}`),
+    `${one.host} · ${one.pid}`,
+    duration(now() - Date.parse(one.started_at)),
+    String(one.claims ?? 0),
+    one.kinds?.length ? make("span", { title: one.kinds.join("\n") }, count(one.kinds.length, "kind")) : "–",
+  ]);
+  return table(["Name", "Role", "State", "Host and process", "Up for", "Running now", "Knows"], rows, "Workers");
+}
+
+function drawQueues(queues) {
+  return table(["Queue", "Messages"], queues.map((one) => [one.name, String(one.length)]), "Queues");
+}
+
+function nobody() {
+  return make("div", { class: "empty" }, make("h2", {}, "No workers"), make("p", { class: "muted" }, "Nothing runs until one is started: orchestrator up worker"));
+}
