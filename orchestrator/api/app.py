@@ -31,10 +31,10 @@ def make_app(
 ) -> FastAPI:
     """Gives the ASGI app of one orchestrator.
 
-    `session_secret` signs the cookies of the page: all API processes must have the same, and without one a
-    restart logs everybody out. `probes` are what `/readyz` checks beside the database, by name; `queues`
-    gives the length of each queue of the broker. Both raise UnavailableError, or OSError, while the broker
-    does not answer.
+    `session_secret` signs the cookies of the page: all API processes must have the same, and without
+    one a restart logs everybody out. `probes` are what `/readyz` checks beside the database, by name;
+    `queues` gives the length of each queue of the broker. Both raise UnavailableError, or OSError,
+    while the broker does not answer.
     """
     chosen = settings or ApiSettings()
     store = orchestrator.store

@@ -28,7 +28,7 @@ from orchestrator.core.query import CommandQuery
 from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
 
 router = APIRouter(prefix="/commands", tags=["commands"])
-Ordered = Annotated[Order, Body()]
+Ordered = Annotated[Order, Body(default_factory=Order)]
 
 
 @router.post("", status_code=201, responses={200: {"description": "submitted before"}})
@@ -90,7 +90,7 @@ def list_parts(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> CommandList:
-    """Lists the direct parts of a command in the order of its plan; for trees too large to show whole."""
+    """Lists the direct parts of a command in the order of its plan, for trees too large to show."""
     parent = desk.orchestrator.resolve_id(command_id)
     return desk.monitor.parts(parent, read_statuses(status), limit, cursor)
 
@@ -104,26 +104,21 @@ def list_events(
 
 
 @router.post("/{command_id}/stop")
-def stop(command_id: str, caller: Operator, desk: AtDesk, order: Ordered = Order()) -> CommandView:  # noqa: B008
+def stop(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
     """Stops a command and all below it; what it did is undone."""
     desk.orchestrator.stop(command_id, order.reason, actor=caller.name)
     return desk.monitor.show(desk.orchestrator.get(command_id))
 
 
 @router.post("/{command_id}/restart")
-def restart(
-    command_id: str,
-    caller: Operator,
-    desk: AtDesk,
-    order: Ordered = Order(),  # noqa: B008
-) -> CommandView:
+def restart(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
     """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
     desk.orchestrator.restart(command_id, order.reason, actor=caller.name)
     return desk.monitor.show(desk.orchestrator.get(command_id))
 
 
 @router.post("/{command_id}/skip")
-def skip(command_id: str, caller: Operator, desk: AtDesk, order: Ordered = Order()) -> CommandView:  # noqa: B008
+def skip(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
     """Goes on without a command that has not begun or is stuck."""
     desk.orchestrator.skip(command_id, order.reason, actor=caller.name)
     return desk.monitor.show(desk.orchestrator.get(command_id))
@@ -139,7 +134,7 @@ def resolve(command_id: str, verdict: Verdict, caller: Operator, desk: AtDesk) -
 
 
 def _nested(tree: list[CommandEntity], shown: list[str], depth: int | None) -> Iterator[str]:
-    """Writes the tree as nested JSON without nesting calls: a plan may be a thousand levels deep."""
+    """Writes the tree as nested JSON without nested calls: plans may be a thousand levels deep."""
     levels: dict[str, int] = {}
     open_levels = 0
     for command, text in zip(tree, shown, strict=True):

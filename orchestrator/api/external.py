@@ -47,7 +47,10 @@ def list_tasks(  # noqa: PLR0917 - FastAPI calls it, by name
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> ExternalList:
-    """Lists external tasks whose turn has come, newest first; a vendor sees its own unless it names another."""
+    """Lists external tasks whose turn has come, newest first.
+
+    A vendor sees its own unless it names another.
+    """
     return vendors.tasks(caller, vendor, read_statuses(status), limit, cursor)
 
 
@@ -59,7 +62,10 @@ def show(task_id: str, _: Reader, vendors: AtCounter) -> ExternalView:
 
 @router.patch("/{task_id}")
 def report(task_id: str, news: News, caller: Vendor, vendors: AtCounter) -> ExternalView:
-    """Takes the news of a task. The same news of an ended task again is accepted, other news is a conflict."""
+    """Takes the news of a task.
+
+    The same news of an ended task again is accepted, other news is a conflict.
+    """
     return vendors.report(caller, task_id, news)
 
 
@@ -70,5 +76,8 @@ def heartbeat(
     vendors: AtCounter,
     _: Annotated[dict[str, str] | None, Body()] = None,
 ) -> ExternalView:
-    """Says that the task is being worked on; its lease runs anew. Look at `stop_requested` in the answer."""
+    """Says that the task is being worked on; its lease runs anew.
+
+    Look at `stop_requested` in the answer.
+    """
     return vendors.heartbeat(caller, task_id)

@@ -32,8 +32,8 @@ async def feed(  # noqa: PLR0917 - FastAPI calls it, by name
 ) -> Response:
     """Streams all changes, resumable without gaps by Last-Event-ID or `after`.
 
-    Without either it begins with what happens next. With `Accept: application/json` it gives one page of what was
-    modified since `after` (the beginning, if there is none).
+    Without either it begins with what happens next. With `Accept: application/json` it gives one page
+    of what was modified since `after` (the beginning, if there is none).
     """
     root = None if root_id is None else await to_thread.run_sync(desk.orchestrator.get, root_id)
     if _wants_a_page(request.headers.get("accept", "")):
@@ -49,7 +49,7 @@ def _wants_a_page(accept: str) -> bool:
 
 
 async def _stream(desk: Desk, start: int, root_id: str | None) -> AsyncIterator[Any]:
-    # Names the place at once, so that one who loses the connection before the first change misses nothing.
+    # Names the place at once: who loses the connection before the first change misses nothing.
     yield ServerSentEvent(id=str(start), event="ready", data=json.dumps({"seq": start}), retry=1000)
     async for events in desk.feed.follow(start):
         wanted = [one for one in events if root_id in (None, one.root_id)]

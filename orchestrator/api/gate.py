@@ -20,7 +20,8 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (
         b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
+        b" form-action 'self'",
     ),
 ]
 
@@ -75,6 +76,6 @@ class Gate:
 
     def _too_large(self) -> str:
         return (
-            f"the body is larger than {self.body_bytes} bytes; store large data elsewhere and pass its"
-            " name"
+            f"the body is larger than {self.body_bytes} bytes;"
+            " store large data elsewhere and pass its name"
         )

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what does it count: for load balancers and monitoring. No login needed."""
+"""Is it alive, is it ready, what does it count: for load balancers and monitoring, without login."""
 
 from __future__ import annotations
 

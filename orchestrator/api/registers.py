@@ -28,7 +28,7 @@ router = APIRouter(tags=["registers"])
 
 @router.get("/kinds")
 def list_kinds(_: Reader, desk: AtDesk) -> KindList:
-    """Lists the kinds of commands that can be submitted, with the JSON schema of their parameters."""
+    """Lists the kinds that can be submitted, with the JSON schema of their parameters."""
     return {"items": desk.monitor.kinds()}
 
 

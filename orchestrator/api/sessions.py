@@ -56,7 +56,7 @@ def session_digest(request: Request, desk: Desk) -> str | None:
 
 
 def _is_our_own_page(request: Request) -> bool:
-    """A browser sends Origin with what another site makes it post, and lets none add such a header."""
+    """A browser sends Origin with what another site makes it post, and lets it add no header."""
     origin = request.headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc == request.headers.get("host")

@@ -26,8 +26,9 @@ LOOK_AGAIN_S = 0.05
 class Registration(BaseModel):
     """A task that a vendor will run.
 
-    `parent` is the id of a command or of another external task; without it the task is a job of its own. `lease_s` is
-    the longest silence between two reports, `timeout_s` bounds the whole. `data` is given back as it is.
+    `parent` is the id of a command or of another external task; without it the task is a job of its
+    own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
+    given back as it is.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -43,7 +44,7 @@ class Registration(BaseModel):
 
 
 class News(BaseModel):
-    """What a vendor reports. Progress is 0 to 1; `result` is JSON and becomes the command's return value."""
+    """What a vendor reports. Progress is 0 to 1; `result` (JSON) becomes the return value."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -119,7 +120,7 @@ class Vendors:
         return external_view(command, task, payload.parameters if payload else {}, store.now())
 
     def report(self, caller: Caller, task_id: str, news: News) -> ExternalView:
-        """Takes the news. Raises ConflictError when the task has ended otherwise, or has not begun."""
+        """Takes the news. Raises ConflictError when the task ended otherwise, or has not begun."""
         command, task = self._begun(caller, task_id)
         if _is_over(command, task):
             if _says_the_same(news, task):
@@ -168,8 +169,8 @@ class Vendors:
                 return command, task
             if command.status not in BEGINNING or time.monotonic() >= until:
                 raise ConflictError(
-                    f"external task {command.command_id} ({command.label}) is {command.status} and has"
-                    " not begun; report when it is waiting"
+                    f"external task {command.command_id} ({command.label}) is {command.status}"
+                    " and has not begun; report when it is waiting"
                 )
             time.sleep(LOOK_AGAIN_S)
 

@@ -90,5 +90,5 @@ class Tokens(Protocol):
 
 
 def digest_of(secret: str) -> str:
-    """Gives what is stored of a secret. It is long and random, so no salt or slow hash is needed."""
+    """Gives what is stored of a secret. It is long and random: no salt or slow hash is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()

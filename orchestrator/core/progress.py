@@ -11,8 +11,8 @@ from orchestrator.core.status import FINAL, Status
 def share_done(leaf: CommandEntity) -> float:
     """Gives how much of a command without parts is done, 0 to 1.
 
-    What failed at best effort counts as done, for nobody waits for it any more; what was undone or skipped
-    counts as nothing, so a bar that goes back shows an undoing.
+    What failed at best effort counts as done, for nobody waits for it any more; what was undone or
+    skipped counts as nothing, so a bar that goes back shows an undoing.
     """
     if leaf.status is Status.SUCCEEDED or (leaf.best_effort and leaf.status in FINAL):
         return 1.0
@@ -22,7 +22,7 @@ def share_done(leaf: CommandEntity) -> float:
 
 
 def progress_of(command: CommandEntity, over_leaves: float | None) -> float | None:
-    """Gives what is shown for a command; `over_leaves` is the weighted mean over the leaves below it."""
+    """Gives what is shown for a command; `over_leaves` is the weighted mean over its leaves."""
     if command.status is Status.SUCCEEDED:
         return 1.0
     if command.parts and (command.mode is not None or command.progress is None):

@@ -15,7 +15,10 @@ from orchestrator.monitor.views import instant
 def external_view(
     command: CommandEntity, task: TaskEntity | None, parameters: Mapping[str, Any], now: datetime
 ) -> ExternalView:
-    """Gives an external task; `parameters` are asked only while its turn has not come, and may be empty after."""
+    """Gives an external task.
+
+    `parameters` are asked only while its turn has not come, and may be empty after.
+    """
     return {
         "id": command.command_id,
         "root_id": command.root_id,

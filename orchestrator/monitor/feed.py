@@ -21,8 +21,8 @@ PAGE = 500
 class Feed:
     """Reads the event log while somebody listens, once for all of them. Lives in one event loop.
 
-    It keeps the newest events. A listener further back reads pages of its own until it has caught up; so a slow
-    one costs nobody else anything, and no event is held for it.
+    It keeps the newest events. A listener further back reads pages of its own until it has caught up;
+    so a slow one costs nobody else anything, and no event is held for it.
     """
 
     def __init__(self, store: Store, *, interval_s: float = 0.25, keep: int = 5_000) -> None:
@@ -47,7 +47,7 @@ class Feed:
         return int(page.cursor or 0)
 
     async def follow(self, after: int) -> AsyncIterator[Sequence[Transition]]:
-        """Gives all events after that number, in order and without gaps, for as long as one listens."""
+        """Gives all events after that number, in order and without gaps, while one listens."""
         self.listeners += 1
         try:
             while True:

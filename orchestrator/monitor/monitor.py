@@ -29,7 +29,10 @@ from orchestrator.monitor.shapes import (
 
 
 class Monitor:
-    """Projects the store. Ids are full ones; all methods raise UnavailableError while the store is away."""
+    """Projects the store. Ids are full ones.
+
+    All methods raise UnavailableError while the store is away.
+    """
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The JSON that the API answers with. Times are ISO-8601 in UTC, progress is 0 to 1, ids are UUIDs."""
+"""The JSON that the API answers with. Times are ISO-8601 in UTC, progress is 0 to 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class CommandView(TypedDict):
-    """A command as lists show it. `actions` are the operators' verbs that its present state allows."""
+    """A command as lists show it. `actions` are the operators' verbs that its state allows."""
 
     id: str
     short_id: str
@@ -78,7 +78,7 @@ class LockView(TypedDict):
 
 
 class CommandDetail(CommandView):
-    """A command with its JSON and all that hangs on it; `parts_by_status` counts its direct parts."""
+    """A command with all that hangs on it; `parts_by_status` counts its direct parts."""
 
     parameters: dict[str, Any]
     return_value: Any
@@ -88,7 +88,7 @@ class CommandDetail(CommandView):
 
 
 class CommandList(TypedDict):
-    """A page of commands. `counts` leaves the status filter aside, so that the others can be offered."""
+    """A page of commands. `counts` leaves the status filter aside."""
 
     items: list[CommandView]
     next_cursor: str | None
@@ -182,9 +182,9 @@ class AdapterList(TypedDict):
 class ExternalView(TypedDict):
     """A task that a vendor runs.
 
-    `id` is that of its command, `status` how the command stands, `task_status` what the vendor said last:
-    `running`, `succeeded`, `failed`, `aborted`, or `lost` when it was given up. `stale` says that no report came
-    within `lease_s` seconds.
+    `id` is that of its command, `status` how the command stands, `task_status` what the vendor said
+    last: `running`, `succeeded`, `failed`, `aborted`, or `lost` when it was given up. `stale` says that
+    no report came within `lease_s` seconds.
     """
 
     id: str

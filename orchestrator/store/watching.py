@@ -1,4 +1,4 @@
-"""What the monitor asks of the SQL store: counts, progress, parts by the page, tasks of one system."""
+"""What the monitor asks of the SQL store: counts, progress, parts by the page, tasks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Watching(Reading):
             return {Status(row[0]): row[1] for row in connection.execute(statement)}
 
     def progress(self, ids: Collection[str]) -> dict[str, float]:
-        """Gives how far these composite commands are, 0 to 1: the weighted mean over their leaves."""
+        """Gives how far these composite commands are, 0 to 1: the mean over their leaves."""
         roots = [one for one in ids if is_root(one)]
         parts = [one for one in ids if not is_root(one)]
         found: dict[str, float] = {}
@@ -99,7 +99,7 @@ class Watching(Reading):
                 _c.action_state.in_([one.value for one in query.statuses])
             )
             if not FINAL.intersection(query.statuses):
-                # Nothing is cleared before its command is over, so the index of what is open serves.
+                # Nothing is cleared before its command is over: the index of open tasks serves.
                 statement = statement.where(_t.state != TaskState.CLEARED)
         if query.cursor:
             at, last = read_cursor(query.cursor)
@@ -126,7 +126,7 @@ def _progress_of_roots(ids: list[str]) -> sa.Select[Any] | None:
 
 
 def _progress_of_parts(ids: list[str]) -> sa.Select[Any] | None:
-    """A part's leaves lie among those of its whole tree, so they are searched for level by level."""
+    """A part's leaves lie among those of its whole tree: they are searched for level by level."""
     if not ids:
         return None
     below = (

@@ -1,4 +1,4 @@
-"""A real API over a stage: SQLite in a directory, one uvicorn on a free port, tokens for every role."""
+"""A real API over a stage: SQLite in a directory, uvicorn on a free port, tokens for every role."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Wide, Broken)
 
 @dataclass(slots=True)
 class Served:
-    """The API as a test sees it. `as_admin` and its like are HTTP clients with that role's token."""
+    """The API as a test sees it."""
 
     url: str
     stage: Stage

@@ -1,0 +1,165 @@
+"""A vendor's program, as a third party would write it: it knows our REST API and nothing else.
+
+    python -m adapters.vendor.client --url URL --token TOKEN --vendor NAME [--directory DIR] ...
+
+It looks for tasks of its vendor that wait, works on each for some seconds by writing a file piece
+by piece (`DIR/ID.clone`), reports how far it is, and completes it with `{"file", "size_bytes"}`. A
+stop is obeyed between two pieces, and the file removed. Begun again after a crash it takes up what
+it finds unfinished. It ends when it is told to (SIGTERM, Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+log = logging.getLogger("vendor")
+
+PIECES = 10
+PIECE_BYTES = 64 * 1024
+OURS_TO_DO = "waiting,needs_attention"  # the latter when we were silent for too long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What the program was told on its command line."""
+
+    url: str
+    token: str
+    vendor: str
+    directory: Path
+    seconds: float
+    fail_on: str | None
+    every_s: float
+
+
+class Vendor:
+    """Works on the tasks of one vendor until it is stopped."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._is_over = threading.Event()
+        self._at_work: set[str] = set()
+        self._api = httpx.Client(
+            base_url=f"{orders.url.rstrip('/')}/api/v1/external-tasks",
+            headers={"Authorization": f"Bearer {orders.token}"},
+            timeout=20,
+        )
+
+    def stop(self) -> None:
+        """Lets it end after the pieces that it is at."""
+        self._is_over.set()
+
+    def run(self) -> None:
+        """Looks for work and does it."""
+        self._orders.directory.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(max_workers=8) as hands, self._api:
+            while not self._is_over.is_set():
+                for task in self._waiting():
+                    if task["id"] not in self._at_work:
+                        self._at_work.add(task["id"])
+                        hands.submit(self._work, task)
+                self._is_over.wait(self._orders.every_s)
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        asked: dict[str, str | int] = {
+            "vendor": self._orders.vendor,
+            "status": OURS_TO_DO,
+            "limit": 100,
+        }
+        answer = self._ask(lambda: self._api.get("", params=asked))
+        if answer is None:
+            return []
+        found: list[dict[str, Any]] = answer["items"]
+        return [one for one in found if one["task_status"] == "running"]
+
+    def _work(self, task: dict[str, Any]) -> None:
+        try:
+            self._write(task)
+        except Exception:
+            log.exception("task %s broke; it is taken up again", task["id"])
+        finally:
+            self._at_work.discard(task["id"])
+
+    def _write(self, task: dict[str, Any]) -> None:
+        path = self._orders.directory / f"{task['id']}.clone"
+        fails = self._orders.fail_on and self._orders.fail_on in task["description"]
+        with path.open("wb") as file:
+            for piece in range(PIECES):
+                if self._is_over.wait(self._orders.seconds / PIECES):
+                    return
+                file.write(os.urandom(PIECE_BYTES))
+                file.flush()
+                news = {"progress": (piece + 1) / PIECES, "message": f"piece {piece + 1}/{PIECES}"}
+                said = self._report(task["id"], news)
+                if said is None or said["stop_requested"]:
+                    path.unlink()
+                    if said is not None:
+                        self._report(task["id"], {"status": "aborted", "message": "stopped"})
+                    return
+                if fails and piece >= PIECES // 2:
+                    path.unlink()
+                    self._report(task["id"], {"status": "failed", "message": "the array is full"})
+                    return
+        result = {"file": str(path), "size_bytes": path.stat().st_size}
+        self._report(task["id"], {"status": "succeeded", "result": result})
+
+    def _report(self, task_id: str, news: dict[str, Any]) -> dict[str, Any] | None:
+        """Gives the task as it then is; None when it is over and nobody wants our work."""
+        return self._ask(lambda: self._api.patch(f"/{task_id}", json=news))
+
+    def _ask(self, request: Callable[[], httpx.Response]) -> dict[str, Any] | None:
+        """Asks until there is an answer: a report that got lost would leave the task stale."""
+        wait = 0.2
+        while not self._is_over.is_set():
+            try:
+                answer = request()
+            except httpx.TransportError as problem:
+                log.warning("%s does not answer: %s", self._orders.url, problem)
+            else:
+                if answer.is_success:
+                    told: dict[str, Any] = answer.json()
+                    return told
+                log.warning("%s: %s", answer.status_code, answer.text)
+                if answer.status_code < 500:
+                    return None
+            self._is_over.wait(wait)
+            wait = min(wait * 2, 5.0)
+        return None
+
+
+def main() -> None:
+    """Reads the command line and works until told to end."""
+    logging.basicConfig(level=logging.INFO, format="vendor: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    vendor = Vendor(read_orders())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: vendor.stop())
+    vendor.run()
+
+
+def read_orders(words: list[str] | None = None) -> Orders:
+    """Reads the command line; the token may come from ORCHESTRATOR_TOKEN instead."""
+    parser = argparse.ArgumentParser(prog="python -m adapters.vendor.client", description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument("--token", default=os.environ.get("ORCHESTRATOR_TOKEN", ""))
+    parser.add_argument("--vendor", required=True)
+    parser.add_argument("--directory", type=Path, default=Path("vendor-files"))
+    parser.add_argument("--seconds", type=float, default=3.0, help="work on each task")
+    parser.add_argument("--fail-on", metavar="TEXT", help="fails tasks with it in the description")
+    parser.add_argument("--every-s", type=float, default=0.5, help="how often to look for work")
+    return Orders(**vars(parser.parse_args(words)))
+
+
+if __name__ == "__main__":
+    main()
