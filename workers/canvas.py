@@ -13,7 +13,6 @@ from typing import Any
 from celery import Celery, Signature, chain, chord, group
 
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.moves import is_left_to_crew
 from orchestrator.core.ports import Store
 from orchestrator.core.status import Mode, Phase
 
@@ -22,21 +21,17 @@ SUFFIX = {Phase.EXECUTE: "", Phase.START: "", Phase.END: "~end"}
 
 
 class Canvas:
-    """The compiler. `crew` is how many of many parts side by side get a signature.
+    """The compiler. With fusion a run of steps is one signature, since one message runs it."""
 
-    With a crew, steps are fused: a run of them is one signature, since one message runs it. 0 means neither.
-    """
-
-    def __init__(self, app: Celery, store: Store, *, crew: int) -> None:
+    def __init__(self, app: Celery, store: Store, *, fusion: bool) -> None:
         self._app = app
         self._store = store
-        self._crew = crew
+        self._fusion = fusion
 
     def compile(self, ready: Sequence[CommandEntity]) -> list[Signature]:
         """Gives the canvases that nudge all these commands: one for each parent that has some ready."""
         found: list[Signature] = []
-        wanted = [one for one in ready if not is_left_to_crew(one, self._crew)]
-        by_parent = sorted(wanted, key=lambda one: one.parent_id or "")
+        by_parent = sorted(ready, key=lambda one: one.parent_id or "")
         for parent_id, siblings in groupby(by_parent, key=lambda one: one.parent_id):
             together = list(siblings)
             side_by_side = [one for one in together if not one.in_sequence]
@@ -63,7 +58,7 @@ class Canvas:
 
     def _chain(self, command: CommandEntity) -> Signature:
         """Gives a step with those that follow it, unless the worker goes on with them by itself."""
-        if self._crew or command.phase is not Phase.EXECUTE:
+        if self._fusion or command.phase is not Phase.EXECUTE:
             return self.signature(command)
         followers = [*self._followers(command)]
         return chain(self.signature(command), *followers) if followers else self.signature(command)

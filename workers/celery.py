@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    task_received,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 
 from orchestrator.engine.faults import fault
+from workers import points
 from workers.canvas import body_of_chord, next_in_chain
 from workers.settings import load_settings
 
@@ -50,11 +57,11 @@ class CommandTask(Task):  # type: ignore[misc]
         """Runs the command and what follows, and sees to it that whoever became ready is nudged."""
         from workers.process import process  # noqa: PLC0415 - made after the fork
 
+        fault("after_ack")  # Celery has acknowledged the message before it calls us
         here = process()
         report = here.runner.run(command_id)
         carried = self._carried([one.command_id for one in report.ready])
         here.sender.launch([one for one in report.ready if one.command_id not in carried])
-        fault("before_ack")
 
     def _carried(self, ready: list[str]) -> set[str]:
         """Names the ready commands that Celery nudges itself, by this message's chain or chord."""
@@ -83,6 +90,13 @@ def _register_all(**_: Any) -> None:
     from workers.wiring import wiring  # noqa: PLC0415
 
     register(wiring().catalog.kinds)
+    if points.is_armed("before_ack"):
+        points.arm_from_environment()
+        task_received.connect(_receive, weak=False)
+
+
+def _receive(**_: Any) -> None:
+    fault("before_ack")
 
 
 def _start_child(**_: Any) -> None:

@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     modules: str = Field("", description="modules with commands of your own, comma-separated")
     fusion: bool = Field(True, description="let a worker go on with the next step in place")
     fusion_seconds: float = Field(0.25, gt=0, description="how long one message may go on")
-    crew: int = Field(16, gt=0, description="nudges sent for parts side by side; best the number of worker slots")
+    crew: int = Field(
+        16, gt=0, description="nudges sent for parts side by side; best the number of worker slots"
+    )
     max_parts: int = Field(100_000, gt=0, description="parts of one command")
     max_depth: int = Field(1_000, gt=0, description="how deep a plan may be nested")
     max_parameter_bytes: int = Field(

@@ -60,14 +60,9 @@ class Wiring:
         policy = Policy(
             launch_grace=self.settings.launch_grace,
             deaths=self.settings.max_deaths,
-            crew=self.crew,
+            crew=self.settings.crew if self.settings.fusion else 0,
         )
         return Writer(self.store, policy, clock=self.clock)
-
-    @property
-    def crew(self) -> int:
-        """How many of many parts side by side are nudged; without fusion, all."""
-        return self.settings.crew if self.settings.fusion else 0
 
     @cached_property
     def limits(self) -> Limits:
@@ -79,7 +74,7 @@ class Wiring:
 
     @cached_property
     def sender(self) -> CelerySender:
-        canvas = Canvas(self.celery, self.store, crew=self.crew)
+        canvas = Canvas(self.celery, self.store, fusion=self.settings.fusion)
         return CelerySender(self.celery, canvas)
 
     @cached_property

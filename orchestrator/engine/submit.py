@@ -131,8 +131,8 @@ class Submitter:
     ) -> Submitted:
         """Adds a part to a command that waits for its parts or for work outside.
 
-        The same idempotency key gives the same part. Raises NotFoundError, or ConflictError when the parent
-        takes no parts (any more) or the key stands for something else.
+        The same idempotency key gives the same part. Raises NotFoundError, or ConflictError when the
+        parent takes no parts (any more) or the key stands for something else.
         """
         parent = self.writer.store.get(parent_id)
         if parent is None:
@@ -184,6 +184,6 @@ def _check_takes_parts(parent: CommandEntity) -> None:
     if not is_open or parent.stopping is not None:
         standing = "being stopped" if parent.stopping and is_open else parent.status.value
         raise ConflictError(
-            f"command {parent.command_id} ({parent.kind}) is {standing}; parts can be added only while"
-            " it waits for its parts or for work outside"
+            f"command {parent.command_id} ({parent.kind}) is {standing}; parts can be added only"
+            " while it waits for its parts or for work outside"
         )

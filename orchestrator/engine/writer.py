@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.event import Done, Event, Suspended
+from orchestrator.core.moves import is_left_to_crew
 from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Phase, Status, Verbs
@@ -212,7 +213,8 @@ def _write_one(unit: UnitOfWork, request: Request) -> None:
         wanted = fresh if request.event is not None else [request.command_id]
         _claim_first(unit, request, wanted)
         fresh = [one for one in fresh if one in unit.became_ready]
-    request.ready = [found for one in fresh if (found := unit.command(one)) is not None]
+    crew = unit.policy.crew
+    request.ready = [one for one in map(unit.known, fresh) if not is_left_to_crew(one, crew)]
 
 
 def _keeps(unit: UnitOfWork, request: Request) -> bool:
@@ -238,12 +240,18 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
 
 
 def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
-    """Gives workers that came away empty-handed another ready part from beside the one they just did."""
+    """Gives workers that came away empty-handed another ready part from beside the one they just did.
+
+    A worker that may not go on itself passes the word: the part is nudged.
+    """
     idle: dict[str, list[Request]] = {}
     for request in batch:
-        if request.worker_id and request.beside and request.claimed is None and request.accepted:
+        if request.beside and request.claimed is None and request.accepted:
             idle.setdefault(request.beside, []).append(request)
     for parent_id, requests in idle.items():
         found = unit.ready_parts(parent_id, len(requests))
         for request, command_id in zip(requests, found, strict=False):
-            _claim_first(unit, request, [command_id])
+            if request.worker_id:
+                _claim_first(unit, request, [command_id])
+            if request.claimed is None:
+                request.ready.append(unit.known(command_id))
