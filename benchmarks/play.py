@@ -52,7 +52,8 @@ def measured() -> Iterator[Callable[[], float]]:
     _mark("end")
 
 
-def _warm_up(order: Order, contestant: Contestant, processes: Processes) -> None:
+def start_and_warm_up(order: Order, contestant: Contestant, processes: Processes) -> None:
+    """Starts the workers and lets them do a little, so that nobody is measured cold."""
     processes.start(contestant.worker_commands())
     contestant.await_workers()
     numbers = range(WARM_UP_FROM, WARM_UP_FROM + WARM_UP_COMMANDS)
@@ -60,7 +61,7 @@ def _warm_up(order: Order, contestant: Contestant, processes: Processes) -> None
 
 
 def _run(order: Order, contestant: Contestant, processes: Processes) -> Answer:
-    _warm_up(order, contestant, processes)
+    start_and_warm_up(order, contestant, processes)
     with measured() as elapsed:
         handles = contestant.submit(order.shape, range(order.commands))
         submitted_s = elapsed()
@@ -81,7 +82,7 @@ def _counted(order: Order, seconds: float, ended: int, **facts: float) -> Answer
 
 
 def _latency(order: Order, contestant: Contestant, processes: Processes) -> Answer:
-    _warm_up(order, contestant, processes)
+    start_and_warm_up(order, contestant, processes)
     latencies = []
     with measured() as elapsed:
         for number in range(order.commands):
@@ -95,7 +96,7 @@ def _latency(order: Order, contestant: Contestant, processes: Processes) -> Answ
 
 def _crash(order: Order, contestant: Contestant, processes: Processes) -> Answer:
     """Kills all workers midway; the clock runs from their restart to the last end seen."""
-    _warm_up(order, contestant, processes)
+    start_and_warm_up(order, contestant, processes)
     wanted = order.commands * order.parts
     ledger = order.room / FILE
     size_before = ledger.stat().st_size
