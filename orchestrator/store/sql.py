@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
 from orchestrator.core.ports import Transaction
 from orchestrator.store.feed import Feed
+from orchestrator.store.retention import Retention
 from orchestrator.store.scheduling import Scheduling
 from orchestrator.store.statements import Statements
 from orchestrator.store.transaction import SqlTransaction
@@ -79,7 +80,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class SqlStore(Watching, Scheduling, Feed):
+class SqlStore(Watching, Scheduling, Retention, Feed):
     """Implements `orchestrator.core.ports.Store` on a database.
 
     All methods raise UnavailableError when the database does not answer, is full or read-only, and

@@ -1,0 +1,68 @@
+"""Forgets trees that ended long ago, with everything that belongs to them, in small transactions."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from orchestrator.core.ids import range_of_parts
+from orchestrator.core.status import FINAL
+from orchestrator.store.tables import (
+    async_task,
+    audit,
+    command_entity,
+    command_sequence,
+    event,
+    idempotency_key,
+)
+
+TOGETHER = 100  # trees in one transaction
+_c = command_entity.c
+BELONGINGS = (
+    (event, event.c.command_id),
+    (async_task, async_task.c.command_id),
+    (audit, audit.c.command_id),
+    (idempotency_key, idempotency_key.c.command_id),
+    (command_sequence, command_sequence.c.entity_id),
+    (command_entity, command_entity.c.command_id),
+)
+"""Every table that holds something of a command, and the column that says of which."""
+
+
+class Retention:
+    """Deletes old history."""
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a connection for reading."""
+        raise NotImplementedError
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a transaction that writes."""
+        raise NotImplementedError
+
+    def delete_ended_before(self, at: datetime, *, dry_run: bool = False) -> int:
+        """Deletes the trees whose root ended before that time; says how many there were."""
+        old = sa.select(_c.command_id).where(
+            _c.parent_id.is_(None),
+            _c.end_time < at,
+            _c.action_state.in_([one.value for one in FINAL]),
+        )
+        if dry_run:
+            with self.reading() as connection:
+                return connection.execute(
+                    sa.select(sa.func.count()).select_from(old.subquery())
+                ).scalar_one()
+        deleted = 0
+        while True:
+            with self.writing() as connection:
+                roots = [row[0] for row in connection.execute(old.limit(TOGETHER))]
+                for root in roots:
+                    low, high = range_of_parts(root)
+                    for table, column in BELONGINGS:
+                        of_tree = sa.or_(column == root, column.between(low, high))
+                        connection.execute(sa.delete(table).where(of_tree))
+            deleted += len(roots)
+            if len(roots) < TOGETHER:
+                return deleted
