@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.catalog import Catalog
@@ -24,6 +25,8 @@ from orchestrator.engine.tree import Limits
 from orchestrator.engine.writer import Writer
 
 PREFIX_LENGTH = 4
+Pause: TypeAlias = Callable[[float, float], None]
+"""Waits until told that there is news, for at most the second number of seconds; the first, if nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,16 @@ class Orchestrator:
         sender: Sender,
         *,
         limits: Limits | None = None,
-        pause: Callable[[str, float], None] | None = None,
+        watch: Callable[[str], AbstractContextManager[Pause]] | None = None,
     ) -> None:
         self.store = store
         self.catalog = catalog
         self.sender = sender
+        self._clock = writer.clock  # not the store's: a stage turns its own
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
         self._reporter = Reporter(writer)
-        self._pause = pause or (lambda _id, seconds: time.sleep(seconds))
+        self._watch = watch or (lambda _id: nullcontext(lambda seconds, _most: time.sleep(seconds)))
 
     # --- submitting ------------------------------------------------------------------------------
 
@@ -76,7 +80,7 @@ class Orchestrator:
         ConflictError when the idempotency key stands for another request.
         """
         if isinstance(deadline, timedelta):
-            deadline = self.store.now() + deadline
+            deadline = self._clock.now() + deadline
         origin = Origin(
             owner=owner,
             idempotency_key=idempotency_key,
@@ -138,15 +142,17 @@ class Orchestrator:
     def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
         """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is."""
         full_id = self.resolve_id(command_id)
-        until = None if timeout is None else time.monotonic() + timeout
-        wait = 0.005
-        while True:
-            command = self.get(full_id)
-            left = None if until is None else until - time.monotonic()
-            if command.status.is_final or (left is not None and left <= 0):
-                return command
-            self._pause(full_id, wait if left is None else min(wait, left))
-            wait = min(wait * 1.5, 0.5)
+        began = time.monotonic()
+        with self._watch(full_id) as pause:
+            while True:
+                command = self.get(full_id)
+                waited = time.monotonic() - began
+                left = None if timeout is None else timeout - waited
+                if command.status.is_final or (left is not None and left <= 0):
+                    return command
+                # Where nobody tells us, a tenth of the time waited so far is how late we may be.
+                most = 3600.0 if left is None else left
+                pause(min(max(waited / 10, 0.002), 0.5, most), most)
 
     def commands(self, query: CommandQuery | None = None) -> Page[CommandEntity]:
         """Lists commands, newest first."""

@@ -93,7 +93,7 @@ class Wiring:
             self.catalog,
             self.sender,
             limits=self.limits,
-            pause=self.waiting.pause,
+            watch=self.waiting.watch,
         )
 
     @cached_property

@@ -159,6 +159,9 @@ class Transaction(Protocol):
     def release(self, command_ids: Collection[str]) -> list[str]:
         """Frees what these commands hold or wait for; gives the waiting commands that now hold all."""
 
+    def announce(self, roots: Sequence[str]) -> None:
+        """Tells those who wait for them that these roots have ended, when the transaction has."""
+
     def insert_task(self, task: TaskEntity) -> None:
         """Stores an async task."""
 

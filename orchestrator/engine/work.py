@@ -279,6 +279,8 @@ class UnitOfWork:
             for command_id, path in self._paths.items()
             if len(path) > 1 or self._is_news(command_id)
         ]
+        if self.ended_roots:
+            self.tx.announce(self.ended_roots)
         if changed or transitions:
             self.tx.finish(changed, transitions)
 

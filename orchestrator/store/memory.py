@@ -135,6 +135,9 @@ class MemoryTransaction:
         kept = list(self._books.locks.rows)
         self._undo.append(lambda: setattr(self._books.locks, "rows", kept))
 
+    def announce(self, roots: Sequence[str]) -> None:
+        pass  # whoever waits looks again
+
     def insert_task(self, task: TaskEntity) -> None:
         self._put(self._books.tasks, task.task_id, task)
 

@@ -27,6 +27,10 @@ from orchestrator.store.tables import (
 )
 
 
+ENDED_CHANNEL = "orchestrator_ended"
+ANNOUNCE = sa.select(sa.func.pg_notify(ENDED_CHANNEL, sa.bindparam("root", type_=sa.Text())))
+
+
 class SqlTransaction:
     """Implements `orchestrator.core.ports.Transaction` on one connection."""
 
@@ -172,6 +176,11 @@ class SqlTransaction:
 
     def release(self, command_ids: Collection[str]) -> list[str]:
         return self._locks.release(command_ids)
+
+    def announce(self, roots: Sequence[str]) -> None:
+        if self._known.dialect == "postgresql":
+            for root in roots:
+                self._connection.execute(ANNOUNCE, {"root": root})
 
     def insert_task(self, task: TaskEntity) -> None:
         rows = codec.json_rows([codec.task_row(task)])
