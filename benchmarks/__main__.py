@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ def main() -> int:
     chosen_works, chosen_peers = _works(options), _peers(options)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     results: list[Result] = []
+    # Servers and contestants are stopped on the way out, and that way is the same for both signals.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with servers() as running:
             machine = describe(running)

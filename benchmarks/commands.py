@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -83,11 +82,8 @@ class EndlessSystem:
         return self._report(task)
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
-        file = os.open(
-            Order.from_environment().room / POLLS, os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        )
-        os.write(file, f"{scope} {len(tasks)}\n".encode())
-        os.close(file)
+        with (Order.from_environment().room / POLLS).open("a") as polls:
+            polls.write(f"{scope} {len(tasks)}\n")
         return [self._report(task) for task in tasks]
 
     def discover(self, scope: str) -> Iterable[TaskReport]:

@@ -20,8 +20,8 @@ ANCHOR = {
 def fill(url: str, root_id: str, commands: int) -> int:
     """Copies an ended tree until that many commands are stored; gives how many trees were made.
 
-    A copy gets ids of its own in the first half, where the ids of one tree agree, and keeps the second,
-    which tells its parts apart.
+    A copy gets ids of its own in the first half, where the ids of one tree agree, and keeps the
+    second, which tells its parts apart.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(

@@ -58,9 +58,10 @@ def _cells(line: Line) -> list[str]:
     unit_costs = line.work.figure in {"rate", "latency"}
     cost = line.cost if unit_costs else {}
     wal = cost.get("wal_bytes")
+    unended = line.details.get("commands_not_ended", 0) > 0
     return [
         f"  {line.peer}",
-        _number(line.value),
+        f"> {_number(line.value)}" if unended else _number(line.value),
         f"{_number(line.low)}–{_number(line.high)}",
         str(line.rounds),
         "us" if line.peer == OURS else _times(line.ratio),
