@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 from tests import services
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Logs tracebacks in plain: the renderer for terminals would draw every local of every frame."""
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 
 
 @pytest.fixture(scope="session")

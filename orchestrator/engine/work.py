@@ -225,7 +225,7 @@ class UnitOfWork:
 
     def _acquire(self, command_id: str) -> None:
         if command_id in self._new:
-            self._insert_new()  # the lock rows refer to the command
+            self.insert_new()  # the lock rows refer to the command
         command = self._commands[command_id]
         blocker = self.tx.acquire(command, self.now)
         if blocker is None:
@@ -261,7 +261,7 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Stores everything that has changed."""
-        self._insert_new()
+        self.insert_new()
         changed = []
         for command_id, command in self._commands.items():
             before = self._before[command_id]
@@ -284,7 +284,8 @@ class UnitOfWork:
         if changed or transitions:
             self.tx.finish(changed, transitions)
 
-    def _insert_new(self) -> None:
+    def insert_new(self) -> None:
+        """Stores the commands that were taken in, as they stand now."""
         if not self._new:
             return
         rows = []

@@ -153,6 +153,7 @@ class Writer:
             for request in batch:
                 _write_one(unit, request)
             _steal(unit, batch)
+            unit.insert_new()  # one of them may be claimed already, and is read again below
             for request in batch:
                 self._equip(tx, request)
             fault("before_commit")
