@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -43,6 +44,8 @@ def demo(
     directory = (data or Path(tempfile.mkdtemp(prefix="orchestrator-demo-"))).absolute()
     log = FileLog(directory / "logs")
     began = time.monotonic()
+    # Whoever ends us means the whole system, not its parent alone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         played = _play(make(directory), directory, log, flower=flower, timeout_s=timeout_s)
         _print(played, time.monotonic() - began)

@@ -22,7 +22,7 @@ class Part:
     """A process to run: its name, words and environment.
 
     `stage` orders the ends: those of the highest stage are stopped first. `port` is where it
-    answers when it is ready, if that is what others wait for.
+    listens; with `is_awaited`, those after it are started when it answers there.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Part:
     stage: int
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    is_awaited: bool = False
 
 
 class Child:

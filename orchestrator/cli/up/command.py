@@ -113,16 +113,14 @@ def _alone(one: One, data: Path, host: str, port: int | None) -> Part:
         case One.FLOWER:
             return parts.flower(host, port or parts.FLOWER_PORT)
         case One.SIMULATORS:
-            return parts.vdsm_simulator(data, port or parts.VDSM_PORT)
+            return parts.vdsm_simulator(data, port or parts.VDSM_PORT, host=host)
     assert_never(one)
 
 
 def _become(part: Part, data: Path | None) -> None:
     """Becomes the part: signals and exit code are its own, as service managers want it."""
-    if "--port" in part.command:
-        port = int(part.command[part.command.index("--port") + 1])
-        if not is_free(port):
-            raise CliError(f"port {port} is in use; choose another with --port")
+    if part.port is not None and not is_free(part.port):
+        raise CliError(f"port {part.port} is in use; choose another with --port")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if data is not None:
         environment["ORCHESTRATOR_DATA_DIR"] = str(data)

@@ -91,29 +91,29 @@ def broker(wish: Wish, port: int) -> Part:
             *("--save", "", "--appendonly", "no"),
             *("--dir", str(wish.data), "--loglevel", "warning"),
         )
-    return Part(name="broker", command=command, stage=BROKER, port=port)
+    return Part(name="broker", command=command, stage=BROKER, port=port, is_awaited=True)
 
 
-def vdsm_simulator(data: Path, port: int, speed: float | None = None) -> Part:
+def vdsm_simulator(data: Path, port: int, *, host: str = HERE, speed: float | None = None) -> Part:
     """The simulated VDSM; the simulated Gluster is a program that needs no server."""
     command = (
         *(sys.executable, "-m", "adapters.vdsm.simulator"),
-        *("--data", str(data / "vdsm"), "--port", str(port)),
+        *("--data", str(data / "vdsm"), "--host", host, "--port", str(port)),
         *(() if speed is None else ("--speed", str(speed))),
     )
-    return Part(name="vdsm", command=command, stage=SIMULATORS, port=port)
+    return Part(name="vdsm", command=command, stage=SIMULATORS, port=port, is_awaited=True)
 
 
 def api(host: str, port: int) -> Part:
     """The REST API and the page."""
     command = (sys.executable, "-m", "workers.asgi", "--host", host, "--port", str(port))
-    return Part(name="api", command=command, stage=SERVICES)
+    return Part(name="api", command=command, stage=SERVICES, port=port)
 
 
 def worker(node: str) -> Part:
     """A Celery worker; threads, because verbs wait for others more than they compute."""
     command = (
-        *(sys.executable, "-m", "celery", "-A", "workers", "worker"),
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "workers", "worker"),
         *("--pool", "threads", "--concurrency", str(CONCURRENCY)),
         *("-n", f"{node}@%h", "-E", "--loglevel", "warning"),
     )
@@ -131,6 +131,6 @@ def flower(host: str, port: int) -> Part:
     """Flower, Celery's own page."""
     command = (
         *(sys.executable, "-m", "celery", "-A", "workers", "flower"),
-        *("--address", host, "--port", str(port), "--logging", "warning"),
+        *(f"--address={host}", f"--port={port}", "--logging=warning"),
     )
-    return Part(name="flower", command=command, stage=SERVICES)
+    return Part(name="flower", command=command, stage=SERVICES, port=port)

@@ -62,7 +62,7 @@ class Stack:
         self._make_token()
         if self.places.vdsm_port is not None:
             data, speed = self.wish.data, self.wish.vdsm_speed
-            self.run(parts.vdsm_simulator(data, self.places.vdsm_port, speed))
+            self.run(parts.vdsm_simulator(data, self.places.vdsm_port, speed=speed))
         self.run(parts.api(self.wish.host, self.places.api_port))
         for number in range(1, self.wish.workers + 1):
             self.run(parts.worker(f"w{number}"))

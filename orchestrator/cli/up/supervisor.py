@@ -37,8 +37,8 @@ class Supervisor:
             child.start()
         except OSError as error:
             raise CliError(f"{part.name} cannot be started: {error}") from error
-        if part.port is not None:
-            port = part.port
+        port = part.port
+        if port is not None and part.is_awaited:
             self.wait_until(lambda: answers(port), f"{part.name} to answer on port {port}")
 
     def wait_until(
