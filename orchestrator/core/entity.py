@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.asynctask import AsyncTask, AsyncTaskRef, TaskStatus
@@ -100,7 +100,11 @@ class CommandSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEntity:
-    """A stored async task."""
+    """A stored async task.
+
+    `retry_s` says when `execute` is called again should the task fail, None that it is not; `tries` how often it
+    or its task had failed before.
+    """
 
     task_id: str
     command_id: str
@@ -120,6 +124,8 @@ class TaskEntity:
     stop_requested: bool = False
     lease_s: float | None = None
     when_silent: str = "attention"
+    tries: int = 0
+    retry_s: float | None = None
     correlation_id: str | None = None
     wake_at: datetime | None = None
     deadline: datetime | None = None
@@ -144,7 +150,13 @@ class TaskEntity:
 
 
 def task_of(
-    command: CommandEntity, task: AsyncTask[Any], *, task_id: str, now: datetime
+    command: CommandEntity,
+    task: AsyncTask[Any],
+    *,
+    task_id: str,
+    now: datetime,
+    tries: int = 0,
+    retry_in: timedelta | None = None,
 ) -> TaskEntity:
     """Makes the placeholder that is stored before anything is started outside."""
     deadline = now + task.timeout if task.timeout else None
@@ -159,6 +171,8 @@ def task_of(
         description=task.description or command.label,
         lease_s=task.lease.total_seconds() if task.lease else None,
         when_silent=task.when_silent.value,
+        tries=tries,
+        retry_s=None if retry_in is None else retry_in.total_seconds(),
         correlation_id=command.correlation_id,
         wake_at=deadline,
         deadline=deadline,

@@ -50,6 +50,7 @@ class Suspended:
 
     attempt: int
     task: AsyncTask[Any]
+    retry_in: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,16 @@ class PartUndone:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
-    """The async task that it waits for has ended outside."""
+    """The async task that it waits for has ended outside.
+
+    `retry_in` says when a failed one is begun anew; `tries` how often that was needed before.
+    """
 
     outcome: Outcome
     value: Any = None
     reason: str | None = None
+    retry_in: timedelta | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

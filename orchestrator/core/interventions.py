@@ -14,6 +14,7 @@ from orchestrator.core.moves import (
     judge,
     ready,
     settle,
+    undo_goes_on,
     undone,
     with_effects,
 )
@@ -25,6 +26,12 @@ def cancel(c: CommandEntity, _: ev.Cancel, now: datetime, __: Policy) -> Reactio
     """Its turn will not come, nor that of its parts."""
     skipped = replace(c, status=Status.SKIPPED, end_time=now)
     return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
+
+
+def undo_unbegun(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
+    """Its parent was given up before it opened its parts: the word goes on, its own turn will not come."""
+    skipped = cancel(c, ev.Cancel(), now, policy)
+    return replace(skipped, letters=(*skipped.letters, undo_goes_on(c)))
 
 
 def stop_unbegun(c: CommandEntity, event: ev.Stop, now: datetime, _: Policy) -> Reaction:

@@ -60,13 +60,15 @@ TABLE: tuple[Row, ...] = (
     Row((WAITING, ATTENTION, RUNNING, READY, DELAYED), ev.PartEnded, moves.part_ended,
         (RUNNING, DELAYED, ATTENTION, *JUDGED)),
     Row((WAITING,), ev.PartAdded, moves.part_added, (WAITING,)),
-    Row((WAITING, ATTENTION), ev.TaskEnded, moves.task_ended, (ATTENTION, COMPENSATED, *JUDGED)),
+    Row((WAITING, ATTENTION), ev.TaskEnded, moves.task_ended,
+        (ATTENTION, DELAYED, COMPENSATED, *JUDGED)),
     Row((WAITING, ATTENTION), ev.TaskSilent, moves.task_silent, (ATTENTION,)),
     Row((WAITING, ATTENTION), ev.Progressed, moves.progressed, (WAITING,)),
     # undoing
     Row((SUCCEEDED,), ev.Undo, moves.undo, (READY, WAITING, SUCCEEDED)),
     Row((FAILED, STOPPED, SKIPPED, COMPENSATED), ev.Undo, moves.pass_undo,
         (FAILED, STOPPED, SKIPPED, COMPENSATED)),
+    Row((PENDING,), ev.Undo, op.undo_unbegun, (SKIPPED,)),
     Row((WAITING,), ev.PartUndone, moves.part_undone, (COMPENSATED, *JUDGED)),
     # interventions
     Row((PENDING,), ev.Cancel, op.cancel, (SKIPPED,)),

@@ -137,7 +137,7 @@ def suspended(c: CommandEntity, event: ev.Suspended, now: datetime, policy: Poli
         return judge(c, now, policy)
     phase = Phase.START if c.phase is Phase.EXECUTE else Phase.START_COMPENSATE
     waiting_for_it = replace(c, phase=phase, pending=c.pending + 1, tries=0)
-    return Reaction(waiting_for_it, effects=(StoreTask(event.task),))
+    return Reaction(waiting_for_it, effects=(StoreTask(event.task, c.tries, event.retry_in),))
 
 
 def started(c: CommandEntity, _: ev.Started, _now: datetime, _policy: Policy) -> Reaction:
@@ -160,7 +160,9 @@ def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = Tr
     """Its verb will not be called again."""
     match c.phase:
         case Phase.EXECUTE if not begun:
-            return final(c, c.stopping or Outcome.FAILED, now)
+            over = final(c, c.stopping or Outcome.FAILED, now)
+            cancels = (Letter(To.PENDING_PARTS, ev.Cancel()),) if c.parts else ()
+            return replace(over, letters=(*cancels, *over.letters))
         case Phase.EXECUTE:
             return settle(c, Outcome.FAILED, now, policy)
         case Phase.START:
@@ -239,6 +241,9 @@ def task_ended(c: CommandEntity, event: ev.TaskEnded, now: datetime, policy: Pol
         if event.outcome is Outcome.SUCCEEDED:
             return undone(c, now)
         return Reaction(attention(c))
+    if event.outcome is Outcome.FAILED and event.retry_in is not None and not c.pending:
+        if not c.stopping:
+            return Reaction(delayed(replace(c, tries=event.tries + 1), event.retry_in, now))
     value = () if event.value is None else (StoreValue(event.value),)
     return with_effects(settle(c, event.outcome, now, policy), value)
 

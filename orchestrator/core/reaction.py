@@ -49,6 +49,8 @@ class StoreTask:
     """Store the placeholder of an async task."""
 
     task: AsyncTask[Any]
+    tries: int = 0
+    retry_in: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class Caller:
             )
         if task.timeout is None:  # every wait ends
             task = replace(task, timeout=known.command.declared.timeout or TASK_TIMEOUT)
-        return ev.Suspended(entity.attempt, task)
+        retry_in = self.retry_in(entity) if entity.phase is Phase.EXECUTE else None
+        return ev.Suspended(entity.attempt, task, retry_in)
 
     def _expand(self, claimed: Claimed, plan: Any) -> Request:
         entity = claimed.command

@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -205,10 +205,14 @@ class UnitOfWork:
         match effect:
             case StoreValue(value):
                 self._values[command_id] = value
-            case StoreTask(task):
+            case StoreTask(task, tries, retry_in):
                 command = self._commands[command_id]
                 task_id = str(UUID(int=self.rng.getrandbits(128), version=4))
-                self.tx.insert_task(task_of(command, task, task_id=task_id, now=self.now))
+                self.tx.insert_task(
+                    task_of(
+                        command, task, task_id=task_id, now=self.now, tries=tries, retry_in=retry_in
+                    )
+                )
             case Effect.ACQUIRE_LOCKS:
                 self._acquire(command_id)
             case Effect.RELEASE_LOCKS:
@@ -338,7 +342,8 @@ def event_of_end(task: TaskEntity) -> ev.Event | None:
     if outcome is None:
         return None
     reason = task.message if outcome is not Outcome.SUCCEEDED else None
-    return ev.TaskEnded(outcome, task.result, reason)
+    retry_in = None if task.retry_s is None else timedelta(seconds=task.retry_s)
+    return ev.TaskEnded(outcome, task.result, reason, retry_in, task.tries)
 
 
 def _given_up(task: TaskEntity) -> TaskEntity:

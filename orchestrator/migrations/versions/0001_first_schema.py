@@ -48,6 +48,8 @@ def upgrade() -> None:
         sa.Column("stop_requested", sa.Boolean, nullable=False),
         sa.Column("lease_s", sa.Float),
         sa.Column("when_silent", Text, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("retry_s", sa.Float),
         sa.Column("correlation_id", Text),
         sa.Column("wake_at", Instant),
         sa.Column("deadline", Instant),
