@@ -78,7 +78,7 @@ def show_tree(
     """Shows a command with all below it: each has its parts in `parts_list`."""
     tree = desk.orchestrator.tree(command_id)
     shown = [json.dumps(one) for one in desk.monitor.tree(tree)]
-    return StreamingResponse(_nested(tree, shown, depth), media_type="application/json")
+    return StreamingResponse(nested(tree, shown, depth), media_type="application/json")
 
 
 @router.get("/{command_id}/parts")
@@ -133,7 +133,7 @@ def resolve(command_id: str, verdict: Verdict, caller: Operator, desk: AtDesk) -
     return desk.monitor.show(desk.orchestrator.get(command_id))
 
 
-def _nested(tree: list[CommandEntity], shown: list[str], depth: int | None) -> Iterator[str]:
+def nested(tree: list[CommandEntity], shown: list[str], depth: int | None) -> Iterator[str]:
     """Writes the tree as nested JSON without nested calls: plans may be a thousand levels deep."""
     levels: dict[str, int] = {}
     open_levels = 0

@@ -33,6 +33,7 @@ class Feed:
         self._to = 0  # ... up to this one
         self._news = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self.listeners = 0
 
     async def end(self) -> int:
@@ -50,6 +51,7 @@ class Feed:
         """Gives all events after that number, in order and without gaps, while one listens."""
         self.listeners += 1
         try:
+            await self._start()
             while True:
                 events = await self._next(after)
                 if events:
@@ -61,27 +63,27 @@ class Feed:
                 self._stop()
 
     async def _next(self, after: int) -> Sequence[Transition]:
-        if self._reader is None:
-            events = await self._page(after)
-            if not events:
-                self._start(after)
-            return events
         if after < self._from:
             events = await self._page(after)
             if not events:  # a number that may yet appear is in the way
                 await asyncio.sleep(self._interval_s)
             return events
-        news = self._news
         if after >= self._to:
-            await news.wait()
+            await self._news.wait()
+        if after < self._from:
+            return ()  # so much came while it slept that it must read for itself
         return [one for one in self._kept if one.seq > after]
 
-    def _start(self, at: int) -> None:
-        if self._reader is None:
-            self._kept.clear()
-            self._from = self._to = at
-            self._news = asyncio.Event()
-            self._reader = asyncio.create_task(self._read())
+    async def _start(self) -> None:
+        async with self._starting:
+            while self._reader is None:
+                try:
+                    self._from = self._to = await self.end()
+                except (UnavailableError, ContendedError) as problem:
+                    await self._wait_for_the_store(problem)
+                else:
+                    self._kept.clear()
+                    self._reader = asyncio.create_task(self._read())
 
     def _stop(self) -> None:
         if self._reader is not None:
@@ -110,7 +112,10 @@ class Feed:
         try:
             page = await to_thread.run_sync(self._store.get_modified_commands, after, PAGE)
         except (UnavailableError, ContendedError) as problem:
-            log.warning("feed_waits", why=str(problem))
-            await asyncio.sleep(self._interval_s * 4)
+            await self._wait_for_the_store(problem)
             return ()
         return page.items
+
+    async def _wait_for_the_store(self, problem: Exception) -> None:
+        log.warning("feed_waits", why=str(problem))
+        await asyncio.sleep(max(1.0, self._interval_s))

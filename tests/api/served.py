@@ -8,14 +8,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
 
-from orchestrator import AsyncTask, Command, Locks, Plan, Refused, best_effort, exclusive
-from orchestrator import external, parallel, sequence
+from orchestrator import (
+    Command,
+    Locks,
+    Plan,
+    Refused,
+    best_effort,
+    exclusive,
+    external,
+    parallel,
+    sequence,
+)
 from orchestrator.api import ApiSettings, make_app
 from orchestrator.core.access import Role
 from orchestrator.store.sql import SqlStore, make_engine
@@ -104,6 +114,7 @@ def served(directory: Path, **settings: Any) -> Iterator[Served]:
     store = SqlStore(make_engine(f"sqlite:///{directory}/stage.db"))
     metadata.create_all(store.engine)
     stage = Stage(KINDS, store=store)
+    stage.clock.time = datetime.now(UTC)  # the API tells what is stale by the store's time
     tokens = SqlTokens(store)
     chosen = ApiSettings(**{"patience_s": 0.0, "feed_interval_s": 0.02, **settings})
     app = make_app(stage.orchestrator, tokens=tokens, settings=chosen, session_secret="s3cret")
