@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 
 from orchestrator.cli import (
     access,
-    doctor,
     listing,
     looking,
     ordering,
@@ -22,6 +21,7 @@ from orchestrator.cli import (
 )
 from orchestrator.cli.console import notes
 from orchestrator.cli.demo.command import demo
+from orchestrator.cli.doctor import doctor
 from orchestrator.cli.exits import CliError
 from orchestrator.cli.up.command import up
 
@@ -57,7 +57,7 @@ def make_app() -> typer.Typer:
         app.command(look.__name__)(look)
     app.command("login")(access.login)
     app.command("gc")(upkeep.gc)
-    app.command("doctor")(doctor.doctor)
+    app.command("doctor")(doctor)
     app.command("up")(up)
     app.command("demo")(demo)
     _add_groups(app)
