@@ -1,0 +1,61 @@
+"""`python -m tests.chaos --seconds 300 --seed 7 --store postgres`: breaks everything, and prints what was kept."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+
+from tests.chaos.run import Result, Wish, run
+
+
+def main() -> None:
+    """Runs once and prints a table; exits 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--store", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--pace", type=float, default=1.0, help="how fast the gremlin works")
+    parser.add_argument("--trees", type=int, default=60, help="how many trees may be under way")
+    asked = parser.parse_args()
+    wish = Wish(
+        seconds=asked.seconds,
+        seed=asked.seed,
+        store=asked.store,
+        pace=asked.pace,
+        trees=asked.trees,
+    )
+    print(f"chaos on {wish.store}, seed {wish.seed}, {wish.seconds:g} s", flush=True)
+    result = run(wish)
+    print(summary(result))
+    sys.exit(1 if result.verdict.findings() else 0)
+
+
+def summary(result: Result) -> str:
+    """Gives the table of a run, and the first findings if there are any."""
+    verdict = result.verdict
+    rows: list[tuple[str, object]] = [
+        ("seed", result.wish.seed),
+        ("store", result.wish.store),
+        ("trees", result.trees),
+        *sorted((f"operators: {name}", number) for name, number in result.orders.items()),
+        *sorted((f"gremlin: {name}", number) for name, number in result.done.items()),
+        *sorted((f"fault point {name}", number) for name, number in result.faults.items()),
+        ("process deaths in all", result.deaths),
+        ("all at rest after (s)", f"{result.settled_s:.1f}"),
+        ("lost", len(verdict.lost)),
+        ("double effects", len(verdict.doubled)),
+        ("illegal transitions", len(verdict.illegal)),
+        ("feed gaps", len(verdict.feed)),
+        ("other findings", len(verdict.others)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {value}" for name, value in rows]
+    findings = verdict.findings()
+    if findings:
+        lines += ["", f"logs are in {result.room}", *findings[:40]]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Those who use the installation while it is broken: clients, operators, a vendor, a reader of the feed."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from orchestrator.app import Orchestrator
+from orchestrator.core.asynctask import TaskReport, TaskStatus
+from orchestrator.core.entity import TaskEntity, Transition
+from orchestrator.core.errors import (
+    ConflictError,
+    ContendedError,
+    NotFoundError,
+    UnavailableError,
+)
+from orchestrator.core.external import VENDOR_SYSTEM
+from orchestrator.core.query import CommandQuery, TaskQuery
+from orchestrator.core.status import FINAL, Outcome, Status
+from tests.model.commands import command_of
+from tests.model.plans import Menu, Node, random_plan
+
+PASSING = (UnavailableError, ContendedError)
+LIVE = tuple(one for one in Status if one not in FINAL)
+MENU = Menu(
+    parts=7,
+    trouble=0.15,
+    seconds=2.0,
+    good=("succeed", "succeed", "flaky", "postpone", "task", "task", "vendor", "crash"),
+    ends=("succeed", "succeed", "succeed", "flaky"),
+    undos=("succeed", "succeed", "succeed", "flaky", "task"),
+)
+HEARTBEAT_S = 1.0
+
+
+@dataclass(slots=True)
+class Tree:
+    """A tree that was submitted: its plan, and what operators did to it."""
+
+    key: str
+    node: Node
+    root_id: str | None = None
+    interventions: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Actor:
+    """Somebody who does one thing again and again in a thread; passing trouble is borne."""
+
+    name: str
+    act: Callable[[], None]
+    every_s: float
+    troubles: Counter[str] = field(default_factory=Counter)
+    error: BaseException | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, and raises what the actor could not bear."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(60)
+        if self.error is not None:
+            raise self.error
+
+    def _live(self) -> None:
+        while not self._stop.wait(self.every_s):
+            try:
+                self.act()
+            except PASSING as problem:
+                self.troubles[type(problem).__name__] += 1
+            except BaseException as problem:  # noqa: BLE001 - handed to whoever stops the actor
+                self.error = problem
+                return
+
+
+@dataclass(slots=True)
+class Client:
+    """Submits random trees, each under a key; what was not answered is asked again under the same."""
+
+    orchestrator: Orchestrator
+    rng: random.Random
+    in_flight: int = 60
+    menu: Menu = MENU
+    trees: list[Tree] = field(default_factory=list)
+    repeats: int = 0
+
+    def act(self) -> None:
+        """Submits one tree, if not too many are under way; now and then an old one once more."""
+        unanswered = next((one for one in self.trees if one.root_id is None), None)
+        if unanswered is not None:
+            self._submit(unanswered)
+        elif self.trees and self.rng.random() < 0.05:
+            self._submit(self.rng.choice(self.trees))
+        elif self._room():
+            node = random_plan(self.rng, self.menu)
+            tree = Tree(f"tree-{len(self.trees)}", node)
+            self.trees.append(tree)
+            self._submit(tree)
+
+    def finish(self) -> None:
+        """Asks again for what was not answered."""
+        for tree in self.trees:
+            if tree.root_id is None:
+                self._submit(tree)
+
+    def _room(self) -> bool:
+        live = self.orchestrator.commands(CommandQuery(statuses=LIVE, limit=1)).total or 0
+        return live < self.in_flight
+
+    def _submit(self, tree: Tree) -> None:
+        handle = self.orchestrator.submit(command_of(tree.node), idempotency_key=tree.key)
+        if tree.root_id is not None:
+            self.repeats += 1
+            if (handle.id, handle.repeated) != (tree.root_id, True):
+                raise AssertionError(f"{tree.key} is {tree.root_id} and also {handle.id}")
+        tree.root_id = handle.id
+
+
+@dataclass(slots=True)
+class Operators:
+    """Stop, restart, skip and resolve at random; `settle` only what needs a person."""
+
+    orchestrator: Orchestrator
+    rng: random.Random
+    client: Client
+    meddling: float = 0.3
+    done: Counter[str] = field(default_factory=Counter)
+
+    def act(self) -> None:
+        """Does one thing."""
+        if self.rng.random() < self.meddling:
+            self._meddle()
+        else:
+            self.settle()
+
+    def settle(self) -> None:
+        """Settles what needs attention."""
+        query = CommandQuery(statuses=(Status.NEEDS_ATTENTION,), parts=True, limit=20)
+        for command in self.orchestrator.commands(query).items:
+            verb = self.rng.choice(("resolve", "resolve", "skip", "restart"))
+            self._order(verb, command.command_id, command.root_id)
+
+    def _meddle(self) -> None:
+        verb = self.rng.choice(("stop", "stop", "skip", "restart"))
+        wanted = (Status.FAILED, Status.STOPPED) if verb == "restart" else LIVE
+        query = CommandQuery(statuses=wanted, parts=verb != "restart", limit=30)
+        found = self.orchestrator.commands(query).items
+        if found:
+            command = self.rng.choice(found)
+            self._order(verb, command.command_id, command.root_id)
+
+    def _order(self, verb: str, command_id: str, root_id: str) -> None:
+        try:
+            if verb == "resolve":
+                outcome = self.rng.choice((Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED))
+                verb = f"resolve {outcome.value}"
+                self.orchestrator.resolve(command_id, outcome, "an operator knows")
+            else:
+                getattr(self.orchestrator, verb)(command_id, "an operator wants it")
+        except (ConflictError, NotFoundError):
+            return
+        finally:  # also where the answer got lost: it may have been done
+            self._note(verb, command_id, root_id)
+        self.done[verb] += 1
+
+    def _note(self, verb: str, command_id: str, root_id: str) -> None:
+        for tree in self.client.trees:
+            if tree.root_id == root_id:
+                tree.interventions.append((verb, command_id))
+
+
+@dataclass(slots=True)
+class Vendor:
+    """Does what the vendors' tasks say: reports, is late, or says nothing at all."""
+
+    orchestrator: Orchestrator
+    seen: dict[str, float] = field(default_factory=dict)
+
+    def act(self) -> None:
+        """Reports on all tasks that are open."""
+        query = TaskQuery(system=VENDOR_SYSTEM, statuses=LIVE, limit=500)
+        now = time.monotonic()
+        reports = [
+            self._report(task, now)
+            for task in self.orchestrator.store.find_tasks(query).items
+            if not task.status.has_ended
+        ]
+        self.orchestrator.report([one for one in reports if one is not None])
+
+    def _report(self, task: TaskEntity, now: float) -> TaskReport | None:
+        does, seconds = task.request["does"], task.request["seconds"]
+        begun = self.seen.setdefault(task.task_id, now)
+        if does in ("vendor_silent", "vendor_quiet"):
+            return None
+        report = TaskReport(
+            system=task.system, scope=task.scope, task_id=task.task_id, status=TaskStatus.RUNNING
+        )
+        if task.stop_requested:
+            return replace(report, status=TaskStatus.ABORTED)
+        if now - begun < seconds:
+            return replace(report, progress=round((now - begun) / seconds, 1))
+        failed = does == "vendor_fails"
+        return replace(report, status=TaskStatus.FAILED if failed else TaskStatus.SUCCEEDED)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the feed all along, and keeps what it saw in the order in which it came."""
+
+    orchestrator: Orchestrator
+    seen: list[Transition] = field(default_factory=list)
+    cursor: int = 0
+
+    def act(self) -> None:
+        """Reads on."""
+        page = self.orchestrator.modified_since(self.cursor, 500)
+        self.seen.extend(page.items)
+        self.cursor = int(page.cursor or self.cursor)

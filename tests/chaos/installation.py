@@ -1,0 +1,163 @@
+"""One whole installation in a room of its own: database, broker, workers, schedulers, an outside system."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.engine.faults import POINTS
+from tests.chaos.commands import MODEL_DIR
+from tests.chaos.crew import Crew, Member
+from tests.chaos.outside import PORT, Books
+from tests.chaos.servers import Broker, Database, make_database
+from tests.services import free_port
+
+REPOSITORY = Path(__file__).parents[2]
+MODULES = "tests.chaos.commands"
+MINUTES_WRONG = 7
+RARE = {"before_start": 4, "after_start": 4, "before_publish": 8, "after_publish": 8}
+"""At which pass at the latest a process acts, of points that are seldom passed."""
+OFTEN = 40
+SCHEDULERS_POINTS = ("before_publish", "after_publish", "before_commit", "after_commit")
+
+
+@dataclass(slots=True)
+class Faults:
+    """Arms each incarnation of a process with the next fault point, until it is told to be quiet."""
+
+    rng: random.Random
+    points: tuple[str, ...]
+    is_quiet: bool = False
+
+    def environment(self, incarnation: int) -> Mapping[str, str]:
+        """Gives what the process finds in its environment."""
+        if self.is_quiet:
+            return {}
+        point = self.points[incarnation % len(self.points)]
+        act = self.rng.choice(("kill", "kill", "kill", "freeze"))
+        if point.endswith("_commit") and self.rng.random() < 0.5:
+            act = "lose"
+        passes = self.rng.randint(1, RARE.get(point, OFTEN))
+        return {"ORCHESTRATOR_FAULTS": f"{point}@{passes}:{act}"}
+
+
+@dataclass(slots=True)
+class Installation:
+    """What the gremlin breaks, and what everybody else works with."""
+
+    room: Path
+    database: Database
+    broker: Broker
+    crew: Crew
+    faults: tuple[Faults, ...]
+    outside: Books
+
+    @property
+    def fault_log(self) -> Path:
+        """The file that every act of a fault point is noted in."""
+        return self.room / "faults"
+
+    def faults_seen(self) -> list[str]:
+        """Gives the acts of fault points so far, as `point:act`."""
+        return self.fault_log.read_text().split() if self.fault_log.exists() else []
+
+    def calm(self) -> None:
+        """Disarms all processes: those that were armed start anew."""
+        for one in self.faults:
+            one.is_quiet = True
+        self.crew.thaw_all()
+        for name in (*self.crew.named("worker"), *self.crew.named("scheduler")):
+            self.crew.kill(name)
+
+
+@contextmanager
+def installation(
+    room: Path,
+    kind: str,
+    rng: random.Random,
+    *,
+    settings: Mapping[str, str] | None = None,
+    modules: str = MODULES,
+) -> Iterator[Installation]:
+    """Sets up database, broker and outside system; processes are hired by `staff`."""
+    with ExitStack() as stack:
+        database = make_database(kind, room)
+        stack.callback(database.close)
+        broker = Broker(room, embedded=kind == "sqlite")
+        stack.callback(broker.close)
+        port = free_port()
+        environment = {
+            "ORCHESTRATOR_DATABASE_URL": database.url,
+            "ORCHESTRATOR_BROKER_URL": broker.url,
+            "ORCHESTRATOR_DATA_DIR": str(room),
+            "ORCHESTRATOR_MODULES": modules,
+            "ORCHESTRATOR_POLL_SECONDS": "0.5",
+            "ORCHESTRATOR_FAULT_LOG": str(room / "faults"),
+            MODEL_DIR: str(room),
+            PORT: str(port),
+            **(settings or {}),
+        }
+        os.environ.update(environment)  # the harness is one more process of the installation
+        stack.callback(lambda: [os.environ.pop(name, None) for name in environment])
+        crew = stack.enter_context(Crew(room, environment, rng=random.Random(rng.random())))
+        books = room / "outside.db"
+        crew.hire(
+            Member("outside", [sys.executable, "-m", "tests.chaos.outside", str(port), str(books)])
+        )
+        yield Installation(room, database, broker, crew, (), Books(books))
+
+
+def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -> None:
+    """Hires workers of every sort and two schedulers; some are armed, one has a wrong clock."""
+    armed = Faults(random.Random(rng.random()), POINTS, not with_faults)
+    unfused = Faults(random.Random(rng.random()), tuple(reversed(POINTS)), not with_faults)
+    leading = Faults(random.Random(rng.random()), SCHEDULERS_POINTS, not with_faults)
+    here.faults = (armed, unfused, leading)
+    wrong_clock = skewed(here.room, MINUTES_WRONG * 60) if with_faults else {}
+
+    def unfusing(incarnation: int) -> Mapping[str, str]:
+        return {"ORCHESTRATOR_FUSION": "false", **unfused.environment(incarnation)}
+
+    def with_wrong_clock(_: int) -> Mapping[str, str]:
+        return {} if leading.is_quiet else wrong_clock
+
+    here.crew.hire(Member("worker-armed", worker("armed"), armed.environment))
+    here.crew.hire(Member("worker-unfused", worker("unfused"), unfusing))
+    here.crew.hire(Member("worker-forks", worker("forks", pool="prefork", concurrency=2)))
+    here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment))
+    here.crew.hire(Member("scheduler-skewed", SCHEDULER, with_wrong_clock))
+
+
+SCHEDULER = (sys.executable, "-m", "workers.schedule")
+
+
+def worker(name: str, *, pool: str = "threads", concurrency: int = 8) -> list[str]:
+    """Gives the command line of a worker."""
+    line = [sys.executable, "-m", "celery", "-A", "workers", "worker", "-n", f"{name}@%h"]
+    line += ["--pool", pool, "--concurrency", str(concurrency), "--loglevel", "WARNING"]
+    return [*line, "--without-mingle", "--without-gossip"]
+
+
+def skewed(room: Path, seconds: int) -> Mapping[str, str]:
+    """Gives the environment of a process whose wall clock is wrong; empty without a C compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return {}
+    library = room / "skew.so"
+    if not library.exists():
+        source = Path(__file__).with_name("skew.c")
+        done = subprocess.run(
+            [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"],
+            check=False,
+            capture_output=True,
+        )
+        if done.returncode:
+            return {}
+    return {"LD_PRELOAD": str(library), "CHAOS_SKEW_S": str(seconds)}

@@ -1,0 +1,172 @@
+"""One chaos run: everybody works while the gremlin breaks things; then there is calm, and the books are checked."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.app import Orchestrator
+from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.core.query import CommandQuery
+from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
+from tests.chaos.gremlin import Gremlin
+from tests.chaos.installation import Installation, installation, staff
+from tests.chaos.verdict import Verdict, judge
+from workers import connect
+
+TICK_S = 0.02
+BOOT_S = 60.0
+CALM_S = 120.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Wish:
+    """What to run. `pace` above 1 has the gremlin work faster; `trees` is how many may be under way."""
+
+    seconds: float
+    seed: int
+    store: str = "postgres"
+    pace: float = 1.0
+    trees: int = 60
+    meddling: float = 0.3
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it."""
+
+    wish: Wish
+    verdict: Verdict
+    trees: int
+    done: Counter[str]
+    faults: Counter[str]
+    orders: Counter[str]
+    deaths: int
+    kills: int
+    settled_s: float
+    room: Path
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cast:
+    """Everybody who uses the installation."""
+
+    client: Client
+    operators: Operators
+    reader: Reader
+    actors: dict[str, Actor]
+
+
+@contextmanager
+def a_room() -> Iterator[Path]:
+    """Gives a folder for everything; it is kept, for who wants to look into a failed run."""
+    yield Path(tempfile.mkdtemp(prefix="orchestrator-chaos-"))
+
+
+def run(wish: Wish) -> Result:
+    """Plays a whole run."""
+    rng = random.Random(wish.seed)
+    room = Path(tempfile.mkdtemp(prefix=f"orchestrator-chaos-{wish.seed}-"))
+    room.chmod(0o755)
+    settings = {"ORCHESTRATOR_MAX_DEATHS": "50"}  # whoever is unlucky is not poisonous
+    with installation(room, wish.store, rng, settings=settings) as here:
+        front = connect()
+        cast = _cast(front, wish, rng)
+        gremlin = Gremlin(random.Random(rng.random()), here.crew, here.database, here.broker)
+        gremlin.pace = wish.pace
+        staff(here, rng)
+        await_workers(front, here)
+        for actor in cast.actors.values():
+            actor.start()
+        _break_things(here, gremlin, wish.seconds)
+        settled_s = _calm(here, gremlin, cast, front)
+        verdict = judge(front, here, cast.client.trees, cast.reader)
+        return Result(
+            wish=wish,
+            verdict=verdict,
+            trees=len(cast.client.trees),
+            done=gremlin.done,
+            faults=Counter(here.faults_seen()),
+            orders=cast.operators.done,
+            deaths=here.crew.deaths,
+            kills=gremlin.kills,
+            settled_s=settled_s,
+            room=room,
+        )
+
+
+def _cast(front: Orchestrator, wish: Wish, rng: random.Random) -> Cast:
+    client = Client(front, random.Random(rng.random()), wish.trees)
+    operators = Operators(front, random.Random(rng.random()), client, wish.meddling)
+    vendor, reader = Vendor(front), Reader(front)
+    actors = {
+        "client": Actor("client", client.act, 0.02),
+        "operators": Actor("operators", operators.act, 0.5),
+        "vendor": Actor("vendor", vendor.act, 0.5),
+        "reader": Actor("reader", reader.act, 0.1),
+    }
+    return Cast(client, operators, reader, actors)
+
+
+def await_workers(front: Orchestrator, here: Installation, number: int = 1) -> None:
+    """Waits until so many workers and a scheduler have registered."""
+    deadline = time.monotonic() + BOOT_S
+    while time.monotonic() < deadline:
+        here.crew.tend()
+        roles = Counter(one.role for one in front.store.workers())
+        if roles["worker"] >= number and roles["scheduler"]:
+            return
+        time.sleep(TICK_S)
+    raise AssertionError(f"no worker registered in {BOOT_S:g} s; see the logs in {here.room}")
+
+
+def _break_things(here: Installation, gremlin: Gremlin, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        here.crew.tend()
+        gremlin.tick()
+        time.sleep(TICK_S)
+
+
+def _calm(here: Installation, gremlin: Gremlin, cast: Cast, front: Orchestrator) -> float:
+    """Lets everything come to rest; gives how long that took, in seconds."""
+    gremlin.rest()
+    here.calm()
+    cast.actors["client"].stop()
+    cast.operators.meddling = 0.0
+    started = time.monotonic()
+    deadline = started + CALM_S
+    while time.monotonic() < deadline:
+        here.crew.tend()
+        if _is_quiet(front, cast):
+            break
+        time.sleep(0.2)
+    settled_s = time.monotonic() - started
+    for name in ("operators", "vendor", "reader"):
+        cast.actors[name].stop()
+    _read_to_the_end(cast.reader)
+    return settled_s
+
+
+def _is_quiet(front: Orchestrator, cast: Cast) -> bool:
+    try:
+        cast.client.finish()
+        live = front.commands(CommandQuery(statuses=LIVE, parts=True, limit=1)).total
+        return not live and not front.store.scopes()
+    except (UnavailableError, ContendedError):
+        return False
+
+
+def _read_to_the_end(reader: Reader) -> None:
+    """Reads until there has been nothing new for a while."""
+    deadline = time.monotonic() + 10
+    last = reader.orchestrator.store.last_event()
+    while reader.cursor < last and time.monotonic() < deadline:
+        reader.act()
