@@ -18,7 +18,7 @@ export const VERBS = {
  */
 export function verbButtons(onOrder, { all = false } = {}) {
   const buttons = Object.entries(VERBS).map(([verb, { word }]) => {
-    const button = make("button", { class: "button verb", type: "button", "data-verb": verb, onclick: () => onOrder(verb) }, word);
+    const button = make("button", { class: "button verb", type: "button", disabled: true, "data-verb": verb, onclick: () => onOrder(verb) }, word);
     return [verb, button];
   });
   const show = (command) => {
