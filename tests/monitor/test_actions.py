@@ -34,9 +34,9 @@ def stored(status: Status, phase: Phase, *, is_root: bool) -> tuple[Stage, str]:
     root = CommandEntity(
         ROOT, ROOT, None, "test.thing", 1, "", status=Status.WAITING, parts=1, created_at=at
     )
-    subject = replace(root, status=status, phase=phase, parts=0, pending=1, start_time=at)
+    subject = root._replace(status=status, phase=phase, parts=0, pending=1, start_time=at)
     if not is_root:
-        subject = replace(subject, command_id=part_id(ROOT, 1), parent_id=ROOT)
+        subject = subject._replace(command_id=part_id(ROOT, 1), parent_id=ROOT)
     entities = [subject] if is_root else [root, subject]
     with stage.store.begin() as tx:
         tx.insert([NewCommand(one, Payload({})) for one in entities])

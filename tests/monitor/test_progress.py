@@ -77,7 +77,7 @@ def test_sql_and_memory_agree_with_the_tree(tmp_path: Path) -> None:
 
 
 def _at(command: CommandEntity, now: datetime) -> CommandEntity:
-    return replace(command, created_at=now, last_update_time=now)
+    return command._replace(created_at=now, last_update_time=now)
 
 
 def leaf(status: Status, progress: float | None = None) -> CommandEntity:
@@ -89,7 +89,7 @@ def test_a_succeeded_command_is_done_whatever_its_parts_say() -> None:
 
 
 def test_a_vendors_word_about_its_task_outweighs_the_mean_of_its_sub_tasks() -> None:
-    task = replace(leaf(Status.WAITING, 0.8), parts=2)
+    task = leaf(Status.WAITING, 0.8)._replace(parts=2)
 
     assert progress_of(task, 0.1) == 0.8
-    assert progress_of(replace(task, progress=None), 0.1) == 0.1
+    assert progress_of(task._replace(progress=None), 0.1) == 0.1
