@@ -1,0 +1,387 @@
+"""One play: an installation, its trees and its troubles, all chosen by the seed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import greenlet
+import structlog
+
+from orchestrator import TryAgain
+from orchestrator.core.catalog import Catalog
+from orchestrator.core.errors import UnavailableError
+from orchestrator.core.external import ExternalTask
+from orchestrator.core.ports import Store
+from orchestrator.core.reaction import Policy
+from orchestrator.core.status import FINAL, TaskState
+from orchestrator.engine import faults
+from orchestrator.store.memory import MemoryStore
+from orchestrator.testing import FakeVendors, StageClock
+from tests.model.checker import check
+from tests.model.commands import KINDS
+from tests.model.oracle import judge
+from tests.model.outside import Outside
+from tests.model.plans import Menu, draw, random_plan
+from tests.model.world import World
+from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
+from tests.simulation.crowd import Crowd, Tree
+
+STEPS = 120  # of trouble, before everything calms down
+MOST_STEPS = 6_000
+RUDE = 2  # deaths of processes, freezes, missed heartbeats: fewer than a command may outlive
+DEATHS = 12
+LEAVING = frozenset({"before_ack", "after_ack", "before_claim", "after_claim", "before_verb",
+                     "after_verb", "before_start", "after_start", "before_publish",
+                     "after_publish"})  # fmt: skip
+
+
+class SimWorld(World):
+    """The world of the play: its clock, and its way to die and to hang."""
+
+    play: Play
+
+    def time(self) -> float:
+        return self.play.time()
+
+    def crash(self) -> None:
+        self.play.count("scripted crash")
+        raise Crash
+
+    def hang(self, seconds: float) -> None:
+        self.play.sleep(seconds)
+
+
+WORLD, OUTSIDE, VENDORS = SimWorld(), Outside(), FakeVendors()
+CATALOG = Catalog({*KINDS.values(), ExternalTask}, (WORLD, OUTSIDE, VENDORS))
+
+
+@dataclass(slots=True)
+class Broker:
+    """Carries nudges; loses, doubles and shuffles them while there is trouble."""
+
+    play: Play
+    nudges: list[str] = field(default_factory=list)
+
+    def send(self, ids: list[str]) -> None:
+        """Takes nudges in."""
+        for one in ids:
+            chance = self.play.rng.random() if self.play.trouble else 1.0
+            if chance >= 0.1:
+                self.nudges.append(one)
+            if chance < 0.2:
+                self.nudges.append(one)
+
+    def take(self) -> str:
+        """Gives some nudge, not the oldest by any means."""
+        number = self.play.rng.randrange(len(self.nudges))
+        return self.nudges.pop(number)
+
+
+class Play:
+    """Plays one seed. `run` gives what was wrong; `events` counts what happened."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        store: Callable[[Callable[[], Any]], Store] = MemoryStore,
+        menu: Menu | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.seed, self.verbose = seed, verbose
+        self.rng = random.Random(seed)
+        self.clock = StageClock()
+        self._began = self.clock.now()
+        self.store = store(self.clock.now)
+        self.policy = Policy(deaths=DEATHS)
+        self.catalog = CATALOG
+        self.adapters = (OUTSIDE, VENDORS)
+        self.fusion_s = self.rng.choice((0.0, 1000.0))
+        self.hub = greenlet.getcurrent()
+        self.trouble = True
+        self.rude = RUDE
+        self.events: dict[str, int] = {}
+        self.wrong: list[str] = []
+        self._numbers = 0
+        self._crash_rate = self.rng.choice((0.0, 0.002, 0.01))
+        self._away_rate = self.rng.choice((0.0, 0.0, 0.02))
+        WORLD.__init__()  # type: ignore[misc]
+        WORLD.play = self
+        OUTSIDE.__init__()  # type: ignore[misc]
+        OUTSIDE.time, OUTSIDE.weather = self.time, self._weather
+        self.broker = Broker(self)
+        self.crowd = Crowd(self, self._trees(menu or Menu()))
+        self.workers = [self._new(Worker) for _ in range(2)]
+        self.schedulers = [self._new(Scheduler) for _ in range(2)]
+
+    def _trees(self, menu: Menu) -> list[Tree]:
+        return [
+            Tree(
+                plan=random_plan(self.rng, menu),
+                key=f"key-{number}",
+                deadline=self.rng.uniform(1, 30) if self.rng.random() < 0.1 else None,
+            )
+            for number in range(self.rng.choice((1, 1, 2)))
+        ]
+
+    def _new(self, kind: type[Any]) -> Any:
+        self._numbers += 1
+        return kind(self, self._numbers)
+
+    # --- what the simulated processes ask --------------------------------------------------------
+
+    def time(self) -> float:
+        """Gives the seconds since the play began."""
+        return (self.clock.time - self._began).total_seconds()
+
+    @property
+    def current(self) -> Thread | None:
+        """The thread that is running; None while the play itself decides or speaks at the desk."""
+        here = greenlet.getcurrent()
+        return here if isinstance(here, Thread) else None
+
+    def sleep(self, seconds: float) -> None:
+        """Leaves the thread until the time has passed. The writer's own short waits pass at once."""
+        thread = self.current
+        if thread is not None and not thread.process.writer._pen.locked():
+            thread.until = self.time() + seconds
+            self.hub.switch()
+
+    def say(self, line: str) -> None:
+        """Tells a person who watches."""
+        if self.verbose:
+            print(f"{self.time():9.3f}  {line}")
+
+    def count(self, what: str) -> None:
+        """Counts something that happened."""
+        self.events[what] = self.events.get(what, 0) + 1
+        self.say(what)
+
+    def at(self, point: str) -> None:
+        """Stands at a fault point: dies there, loses an answer there, or is left there for a while."""
+        if self.trouble:
+            chance = self.rng.random()
+            if chance < self._crash_rate and self.rude > 0:
+                self.rude -= 1
+                self.count(f"crash at {point}")
+                raise Crash
+            if point in ("before_commit", "after_commit") and chance > 1 - self._away_rate:
+                self.count(f"database away at {point}")
+                raise UnavailableError(f"the connection broke {point.replace('_', ' ')}")
+        if point in LEAVING and self.current is not None and self.rng.random() < 0.4:
+            self.hub.switch()
+
+    def _weather(self, way: str) -> None:
+        if self.trouble and self.rng.random() < 0.05:
+            self.count(f"outside: {way} lost")
+            raise TryAgain("the line is bad", after=timedelta(seconds=0.5))
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def run(self) -> list[str]:
+        """Plays until all is quiet; gives what was wrong, nothing when all was right."""
+        with self._in_place():
+            for tree in self.crowd.trees:
+                self.say("plan:\n" + draw(tree.plan))
+            for _ in range(self.rng.randint(0, STEPS)):
+                self._trouble()
+            self._calm_down()
+            for number in range(MOST_STEPS):
+                if self._calm(number):
+                    break
+            else:
+                self.wrong.append(f"did not end in {MOST_STEPS} steps")
+            while self.crowd.read_feed(limit=500):
+                pass
+            self._check()
+        return self.wrong
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Puts the play where the program finds time, fault points and its log."""
+        known, sleep, monotonic = structlog.get_config(), time.sleep, time.monotonic
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(40), processors=[self._hear]
+        )
+        time.sleep, time.monotonic = self.sleep, self.time
+        for point in faults.POINTS:
+            faults.arm(point, lambda point=point: self.at(point))  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            faults.disarm()
+            time.sleep, time.monotonic = sleep, monotonic
+            structlog.configure(**known)
+            self._end_threads()
+
+    def _hear(self, _logger: Any, _method: str, event: dict[str, Any]) -> Any:
+        """Takes an error in the log for what it is: something that should not have happened."""
+        self.wrong.append(f"logged: {event.get('event')}: {event.get('exc_info')!r}")
+        raise structlog.DropEvent
+
+    def _end_threads(self) -> None:
+        for process in self._processes():
+            process.die()
+
+    def _processes(self) -> list[Process]:
+        return [*self.workers, *self.schedulers]
+
+    def _trouble(self) -> None:
+        """One step while there is trouble."""
+        chance = self.rng.random()
+        if chance < 0.45:
+            self._work()
+        elif chance < 0.60:
+            self._tick()
+        elif chance < 0.80:
+            self._pass(self.rng.choice((0.02, 0.1, 0.5, 2.0)))
+        elif chance < 0.86:
+            self.crowd.submit()
+        elif chance < 0.90:
+            self.crowd.vendor()
+        elif chance < 0.93:
+            self.crowd.read_feed()
+        elif chance < 0.96:
+            self._watch(self.rng.choice(self.workers))
+        elif chance < 0.98:
+            self._be_rude()
+        else:
+            self.crowd.meddle()
+
+    def _calm(self, number: int) -> bool:
+        """One step after it: fair, and until nothing is left to do."""
+        moved = self._work()
+        if not moved:
+            moved = self.crowd.submit() or self.crowd.settle()
+        if not moved:
+            self._replace_the_dead()
+            if self._is_over():
+                return True
+            for scheduler in self.schedulers:
+                self._guarded(scheduler.tick)
+            self.crowd.vendor()
+            for worker in self.workers:
+                self._watch(worker)
+            if not self.broker.nudges:
+                self._pass(0.5 if number % 8 else 5.0)
+            self.crowd.read_feed()
+        return False
+
+    def _is_over(self) -> bool:
+        stored = [one for tree in self.crowd.trees for one in self.store.tree(tree.root or "")]
+        tasks = self.store.tasks([one.command_id for one in stored])
+        return (
+            all(one.status in FINAL for one in stored)
+            and all(one.state in (TaskState.CLEARED, TaskState.CLEAR_FAILED) for one in tasks)
+            and not any(process.threads for process in self._processes())
+        )
+
+    def _calm_down(self) -> None:
+        self.trouble = False
+        self.say("calm")
+        for process in self._processes():
+            process.frozen_until = 0.0
+        self._replace_the_dead()
+        self._pass(0.0)
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def _work(self) -> bool:
+        """Goes on with a thread that was left, or delivers a nudge; False when there is neither."""
+        threads = [
+            one
+            for process in self._processes()
+            if not process.is_frozen
+            for one in process.threads
+            if one.until is None or one.until <= self.time()
+        ]
+        takers = [one for one in self.workers if one.has_room] if self.broker.nudges else []
+        if takers and (not threads or self.rng.random() < 0.5):
+            worker, nudge = self.rng.choice(takers), self.broker.take()
+            self._guarded(lambda: worker.receive(nudge))
+            return True
+        if threads:
+            thread = self.rng.choice(threads)
+            thread.until = None
+            self._guarded(thread.switch)
+            return True
+        return False
+
+    def _tick(self) -> None:
+        self._replace_the_dead()
+        self._guarded(self.rng.choice(self.schedulers).tick)
+
+    def _watch(self, worker: Worker) -> None:
+        if worker.is_alive and not worker.is_frozen:
+            self._guarded(lambda: worker.spawn(worker.watch))
+
+    def _guarded(self, do: Callable[[], Any]) -> None:
+        """Does a step; what comes out of it is a fault of the program."""
+        try:
+            do()
+        except UnavailableError:
+            pass
+        except Crash:
+            pass
+        except Exception as problem:  # noqa: BLE001 - it is what we look for
+            self.wrong.append(f"raised: {type(problem).__name__}: {problem}")
+            if self.verbose:
+                raise
+
+    def _pass(self, seconds: float, *, heartbeats: bool = True) -> None:
+        """Lets time pass; whoever lives renews its lease."""
+        self.clock.turn(timedelta(seconds=seconds))
+        if heartbeats:
+            for worker in self.workers:
+                if worker.is_alive and not worker.is_frozen:
+                    worker.heartbeat()
+
+    def _be_rude(self) -> None:
+        """Kills or freezes a process, or lets the clock jump past every lease."""
+        if self.rude <= 0:
+            return
+        self.rude -= 1
+        process = self.rng.choice(self._processes())
+        match self.rng.choice(("kill", "freeze", "jump")):
+            case "kill":
+                self.count(f"kill -9 a {process.role}")
+                process.die()
+            case "freeze":
+                self.count(f"freeze a {process.role}")
+                process.frozen_until = self.time() + self.rng.uniform(1, 30)
+            case _:
+                self.count("the clock jumps")
+                self._pass(self.rng.uniform(3, 40), heartbeats=False)
+
+    def _replace_the_dead(self) -> None:
+        self.workers = [one if one.is_alive else self._new(Worker) for one in self.workers]
+        self.schedulers = [one if one.is_alive else self._new(Scheduler) for one in self.schedulers]
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        roots = [tree.root for tree in self.crowd.trees if tree.root]
+        self.wrong += check(
+            self.store,
+            roots=roots,
+            effects=WORLD.ledger(),
+            feed=self.crowd.feed,
+            running_outside=OUTSIDE.running(),
+        )
+        for tree in self.crowd.trees:
+            if tree.root is None:
+                self.wrong.append(f"tree {tree.key} could not be submitted")
+                continue
+            self.wrong += judge(
+                tree.plan,
+                self.store.tree(tree.root),
+                tree.actions,
+                deadline=tree.deadline is not None,
+                deaths=DEATHS,
+            )
