@@ -16,6 +16,7 @@ from celery.signals import (
 from orchestrator.engine.faults import fault
 from workers import points
 from workers.canvas import body_of_chord, next_in_chain
+from workers.logs import configure_structlog
 from workers.settings import load_settings
 
 CONF = {
@@ -89,6 +90,7 @@ def register(kinds: tuple[str, ...]) -> None:
 def _register_all(**_: Any) -> None:
     from workers.wiring import wiring  # noqa: PLC0415
 
+    configure_structlog()  # the standard library's lines are Celery's affair in a worker
     register(wiring().catalog.kinds)
     if points.is_armed("before_ack"):
         points.arm_from_environment()

@@ -13,6 +13,11 @@ def configure_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+    configure_structlog()
+
+
+def configure_structlog() -> None:
+    """Sends structlog's lines to stderr; tracebacks are plain, for parameters are nobody's business."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -1,8 +1,8 @@
 """Arms fault points from the environment, for chaos tests in real processes; off, it does nothing.
 
-`ORCHESTRATOR_FAULTS="after_claim=0.01,before_commit@40:freeze"` has a process act at these points: with this
-chance each time it passes, or at just this pass. The acts: `kill` (itself, with SIGKILL; the default), `freeze` (itself,
-with SIGSTOP) and `lose` (the answer of the database, by raising UnavailableError).
+`ORCHESTRATOR_FAULTS="after_claim=0.01,before_commit@40:freeze"` has a process act at these points: with
+this chance each time it passes, or at just this pass. The acts: `kill` (itself, with SIGKILL; the default),
+`freeze` (itself, with SIGSTOP) and `lose` (the answer of the database, by raising UnavailableError).
 `ORCHESTRATOR_FAULT_LOG` names a file that each act is noted in first.
 """
 
@@ -39,15 +39,14 @@ def _read(item: str) -> tuple[str, str, Callable[[], bool]]:
     when, _, act = item.partition(":")
     act = act or "kill"
     try:
-        if act not in ACTS:
-            raise ValueError(act)
+        ACTS[act]
         if "@" in when:
             point, _, number = when.partition("@")
             passes, due = itertools.count(1), int(number)
             return point, act, lambda: next(passes) == due
         point, _, text = when.partition("=")
         rng, chance = random.Random(), float(text)
-    except ValueError:
+    except (KeyError, ValueError):
         raise BadInputError(
             f"{FAULTS} says {item!r}; write point=chance or point@pass, and :{', :'.join(ACTS)}"
         ) from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+
 from orchestrator.core.errors import ContendedError, UnavailableError
 from workers import points
 from workers.logs import configure_logging

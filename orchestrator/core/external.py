@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from pydantic import Field
+
 from orchestrator.core.asynctask import AsyncTask, WhenSilent
 from orchestrator.core.command import Command
 
@@ -20,7 +22,7 @@ class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
     lease_s: float | None = None
     timeout_s: float | None = None
     when_silent: WhenSilent = WhenSilent.ATTENTION
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
     def execute(self) -> AsyncTask[Any]:
         return AsyncTask(

@@ -24,7 +24,7 @@ from orchestrator.core.status import Outcome, Phase, Status, Verbs
 
 def cancel(c: CommandEntity, _: ev.Cancel, now: datetime, __: Policy) -> Reaction:
     """Its turn will not come, nor that of its parts."""
-    skipped = replace(c, status=Status.SKIPPED, end_time=now)
+    skipped = c._replace(status=Status.SKIPPED, end_time=now)
     return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
 
 
@@ -36,7 +36,7 @@ def undo_unbegun(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) ->
 
 def stop_unbegun(c: CommandEntity, event: ev.Stop, now: datetime, _: Policy) -> Reaction:
     """Nothing of it has begun, so nothing is to be ended; its parent hears of it when its turn comes."""
-    stopped = replace(c, status=Status.STOPPED, message=event.reason, end_time=now)
+    stopped = c._replace(status=Status.STOPPED, message=event.reason, end_time=now)
     return Reaction(stopped, _to_parts_of(c, To.PENDING_PARTS, event))
 
 
@@ -44,7 +44,7 @@ def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) ->
     """It is due or sleeps; no worker has it."""
     if c.phase not in (Phase.EXECUTE, Phase.START):
         return Reaction(c)  # what is being ended or undone is not stopped halfway
-    marked = replace(c, stopping=event.outcome, message=event.reason)
+    marked = c._replace(stopping=event.outcome, message=event.reason)
     if c.phase is Phase.START:
         return Reaction(
             marked
@@ -60,14 +60,14 @@ def stop_running(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> R
     """A worker is in its verb: what the verb has to say is awaited."""
     if c.phase not in (Phase.EXECUTE, Phase.START):
         return Reaction(c)
-    return Reaction(replace(c, stopping=event.outcome, message=event.reason))
+    return Reaction(c._replace(stopping=event.outcome, message=event.reason))
 
 
 def stop_waiting(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
     """Stops what it waits for; it ends when that has ended."""
     if c.phase is not Phase.EXECUTE:
         return Reaction(c)
-    marked = replace(c, stopping=event.outcome, message=event.reason)
+    marked = c._replace(stopping=event.outcome, message=event.reason)
     return Reaction(marked, _to_parts_of(c, To.LIVE_PARTS, event), (Effect.STOP_TASK,))
 
 
@@ -75,7 +75,7 @@ def stop_lost(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -
     """Nobody knows how it fares outside, and nobody wants it any more: it counts as stopped."""
     if c.phase is not Phase.EXECUTE:
         return Reaction(c)
-    marked = replace(c, stopping=event.outcome, message=event.reason, pending=c.pending - 1)
+    marked = c._replace(stopping=event.outcome, message=event.reason, pending=c.pending - 1)
     verdict = settle(marked, event.outcome, now, policy)
     letters = (*_to_parts_of(c, To.LIVE_PARTS, event), *verdict.letters)
     return with_effects(replace(verdict, letters=letters), (Effect.DROP_TASK,))
@@ -83,40 +83,40 @@ def stop_lost(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -
 
 def skip_unbegun(c: CommandEntity, event: ev.Skip, now: datetime, _: Policy) -> Reaction:
     """When its turn comes, the turn goes on to the next."""
-    skipped = replace(c, status=Status.SKIPPED, message=event.reason, end_time=now)
+    skipped = c._replace(status=Status.SKIPPED, message=event.reason, end_time=now)
     return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
 
 
 def skip_due(c: CommandEntity, event: ev.Skip, now: datetime, policy: Policy) -> Reaction:
     """The sequence goes on without it; an end or undo that was due is left out."""
-    c = replace(c, message=event.reason)
+    c = c._replace(message=event.reason)
     match c.phase:
         case Phase.COMPENSATE | Phase.START_COMPENSATE:
-            return with_effects(undone(replace(c, pending=0), now), (Effect.DROP_TASK,))
+            return with_effects(undone(c._replace(pending=0), now), (Effect.DROP_TASK,))
         case Phase.END:
             return final(c, c.outcome or Outcome.SUCCEEDED, now)
         case _:
-            over = final(replace(c, pending=0), Outcome.SUCCEEDED, now)
+            over = final(c._replace(pending=0), Outcome.SUCCEEDED, now)
             parts = _to_parts_of(c, To.PENDING_PARTS, ev.Cancel())
-            skipped = replace(over.command, status=Status.SKIPPED, progress=c.progress)
+            skipped = over.command._replace(status=Status.SKIPPED, progress=c.progress)
             return Reaction(skipped, (*parts, *over.letters), (Effect.DROP_TASK, *over.effects))
 
 
 def restart_stuck(c: CommandEntity, event: ev.Restart, now: datetime, policy: Policy) -> Reaction:
     """Calls again the verb that got stuck; a lost task is given up and begun anew."""
-    fresh = replace(c, message=event.reason, tries=0, deaths=0)
+    fresh = c._replace(message=event.reason, tries=0, deaths=0)
     if c.phase is Phase.EXECUTE:
-        again = ready(replace(fresh, pending=c.pending - 1), now, policy)
+        again = ready(fresh._replace(pending=c.pending - 1), now, policy)
         return Reaction(again, effects=(Effect.DROP_TASK,))
     return Reaction(ready(fresh, now, policy))
 
 
 def restart_ended(c: CommandEntity, event: ev.Restart, now: datetime, policy: Policy) -> Reaction:
     """Begins a root anew: what was done and not undone stays done."""
-    fresh = begin(replace(_fresh(c), message=event.reason), ev.Begin(), now, policy)
+    fresh = begin(_fresh(c)._replace(message=event.reason), ev.Begin(), now, policy)
     dropped = (Effect.DROP_PARTS,) if c.verbs & Verbs.PLAN else ()
     return with_effects(
-        replace(fresh, command=replace(fresh.command, message=event.reason)), dropped
+        replace(fresh, command=fresh.command._replace(message=event.reason)), dropped
     )
 
 
@@ -128,16 +128,16 @@ def reset(c: CommandEntity, _: ev.Reset, __: datetime, ___: Policy) -> Reaction:
 
 def resolve(c: CommandEntity, event: ev.Resolve, now: datetime, policy: Policy) -> Reaction:
     """Takes the operator's word for how it came out."""
-    c = replace(c, message=event.reason)
+    c = c._replace(message=event.reason)
     value = () if event.value is None else (StoreValue(event.value),)
     match c.phase:
         case Phase.EXECUTE:
-            verdict = settle(replace(c, pending=c.pending - 1), event.outcome, now, policy)
+            verdict = settle(c._replace(pending=c.pending - 1), event.outcome, now, policy)
             return with_effects(verdict, (Effect.DROP_TASK, *value))
         case Phase.END:
             return with_effects(final(c, event.outcome, now), value)
         case _ if event.outcome is Outcome.SUCCEEDED:
-            return with_effects(undone(replace(c, pending=0), now), (Effect.DROP_TASK,))
+            return with_effects(undone(c._replace(pending=0), now), (Effect.DROP_TASK,))
         case _:
             return Reaction(attention(c))
 
@@ -149,8 +149,7 @@ def ignore(c: CommandEntity, _: ev.Event, __: datetime, ___: Policy) -> Reaction
 
 def _fresh(c: CommandEntity) -> CommandEntity:
     dynamic = bool(c.verbs & Verbs.PLAN)
-    return replace(
-        c,
+    return c._replace(
         status=Status.PENDING,
         phase=Phase.EXECUTE,
         mode=None if dynamic else c.mode,

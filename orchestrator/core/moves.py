@@ -38,25 +38,24 @@ STARTING_VERBS = Verbs.VALIDATE | Verbs.PLAN | Verbs.EXECUTE
 def begin(c: CommandEntity, _: ev.Begin, now: datetime, policy: Policy) -> Reaction:
     """Asks for the locks first, if it declares any."""
     if c.locks:
-        return Reaction(replace(c, status=Status.BLOCKED), effects=(Effect.ACQUIRE_LOCKS,))
+        return Reaction(c._replace(status=Status.BLOCKED), effects=(Effect.ACQUIRE_LOCKS,))
     return start(c, ev.LocksGranted(), now, policy)
 
 
 def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -> Reaction:
     """Makes it ready for a worker, or opens its parts at once when no verb of its own is due."""
     if c.verbs & STARTING_VERBS:
-        due = ready(replace(c, message=None), now, policy)
+        due = ready(c._replace(message=None), now, policy)
         if is_left_to_crew(due, policy.crew):
-            due = replace(due, wake_at=now + policy.crew_grace)
+            due = due._replace(wake_at=now + policy.crew_grace)
         return Reaction(due)
-    return open_parts(replace(c, message=None), now)
+    return open_parts(c._replace(message=None), now)
 
 
 def open_parts(c: CommandEntity, now: datetime) -> Reaction:
     """Begins the first part of a sequence, or all parts that go side by side."""
     in_sequence = c.mode is Mode.SEQUENCE
-    waiting = replace(
-        c,
+    waiting = c._replace(
         status=Status.WAITING,
         worker_id=None,
         wake_at=None,
@@ -78,8 +77,8 @@ def refuse_turn(c: CommandEntity, _: ev.Begin, _now: datetime, _policy: Policy) 
 
 def ready(c: CommandEntity, now: datetime, policy: Policy) -> CommandEntity:
     """Gives the command as ready; should its nudge get lost, it is launched again at `wake_at`."""
-    return replace(
-        c, status=Status.READY, worker_id=None, nudges=0, wake_at=now + policy.launch_grace
+    return c._replace(
+        status=Status.READY, worker_id=None, nudges=0, wake_at=now + policy.launch_grace
     )
 
 
@@ -95,8 +94,7 @@ def is_left_to_crew(c: CommandEntity, crew: int) -> bool:
 def claim(c: CommandEntity, event: ev.Claim, now: datetime, _: Policy) -> Reaction:
     """Gives it to a worker under a new attempt."""
     return Reaction(
-        replace(
-            c,
+        c._replace(
             status=Status.RUNNING,
             worker_id=event.worker_id,
             attempt=c.attempt + 1,
@@ -124,7 +122,7 @@ def done(c: CommandEntity, event: ev.Done, now: datetime, policy: Policy) -> Rea
 
 def expanded(c: CommandEntity, event: ev.Expanded, now: datetime, policy: Policy) -> Reaction:
     """Opens the parts that its plan has just been found to have."""
-    grown = replace(c, mode=event.mode, parts=c.parts + event.parts)
+    grown = c._replace(mode=event.mode, parts=c.parts + event.parts)
     if c.stopping:
         stopped = judge(grown, now, policy)
         return replace(stopped, letters=(*stopped.letters, Letter(To.PENDING_PARTS, ev.Cancel())))
@@ -136,21 +134,21 @@ def suspended(c: CommandEntity, event: ev.Suspended, now: datetime, policy: Poli
     if c.stopping and c.phase is Phase.EXECUTE:
         return judge(c, now, policy)
     phase = Phase.START if c.phase is Phase.EXECUTE else Phase.START_COMPENSATE
-    waiting_for_it = replace(c, phase=phase, pending=c.pending + 1, tries=0)
+    waiting_for_it = c._replace(phase=phase, pending=c.pending + 1, tries=0)
     return Reaction(waiting_for_it, effects=(StoreTask(event.task, c.tries, event.retry_in),))
 
 
 def started(c: CommandEntity, _: ev.Started, _now: datetime, _policy: Policy) -> Reaction:
     """Waits, at no cost, for the report of its end."""
     phase = Phase.EXECUTE if c.phase is Phase.START else Phase.COMPENSATE
-    waiting = replace(c, status=Status.WAITING, phase=phase, worker_id=None, tries=0)
+    waiting = c._replace(status=Status.WAITING, phase=phase, worker_id=None, tries=0)
     stop: tuple[AnyEffect, ...] = (Effect.STOP_TASK,) if c.stopping else ()
     return Reaction(waiting, effects=(*stop, Effect.CHECK_TASK))
 
 
 def failed(c: CommandEntity, event: ev.Failed, now: datetime, policy: Policy) -> Reaction:
     """Calls it again after a while, or takes the failure as final."""
-    c = replace(c, message=event.error, tries=c.tries + 1)
+    c = c._replace(message=event.error, tries=c.tries + 1)
     if event.retry_in is not None and not (c.stopping and c.phase is Phase.EXECUTE):
         return Reaction(delayed(c, event.retry_in, now))
     return give_up(c, now, policy, begun=event.begun)
@@ -166,10 +164,10 @@ def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = Tr
         case Phase.EXECUTE:
             return settle(c, Outcome.FAILED, now, policy)
         case Phase.START:
-            back = replace(c, phase=Phase.EXECUTE, pending=c.pending - 1)
+            back = c._replace(phase=Phase.EXECUTE, pending=c.pending - 1)
             return with_effects(settle(back, Outcome.FAILED, now, policy), (Effect.DROP_TASK,))
         case Phase.START_COMPENSATE:
-            back = replace(c, phase=Phase.COMPENSATE, pending=c.pending - 1)
+            back = c._replace(phase=Phase.COMPENSATE, pending=c.pending - 1)
             return Reaction(attention(back), effects=(Effect.DROP_TASK,))
         case _:
             return Reaction(attention(c))
@@ -177,19 +175,19 @@ def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = Tr
 
 def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, _: Policy) -> Reaction:
     """A passing condition; nothing is concluded."""
-    return Reaction(delayed(replace(c, message=event.reason), event.again_in, now))
+    return Reaction(delayed(c._replace(message=event.reason), event.again_in, now))
 
 
 def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) -> Reaction:
     """Lets another worker have it; a command that outlives too many workers is given up."""
     deaths = c.deaths + 1
-    c = replace(c, deaths=deaths, worker_id=None)
+    c = c._replace(deaths=deaths, worker_id=None)
     if deaths >= policy.deaths:
         reason = f"given up: {deaths} workers died or fell silent while they ran its {c.phase}"
-        return give_up(replace(c, message=reason), now, policy)
+        return give_up(c._replace(message=reason), now, policy)
     if deaths > 1:
         wait = policy.death_delay * 2 ** (deaths - 2) * (0.5 + policy.random)
-        return Reaction(delayed(replace(c, message="its worker died"), wait, now))
+        return Reaction(delayed(c._replace(message="its worker died"), wait, now))
     return Reaction(ready(c, now, policy))
 
 
@@ -199,17 +197,17 @@ def woken(c: CommandEntity, _: ev.Woken, now: datetime, policy: Policy) -> React
         return Reaction(ready(c, now, policy))
     nudges = c.nudges + 1
     wait = min(policy.launch_grace * 2 ** min(nudges, 16), policy.launch_most)
-    return Reaction(replace(c, nudges=nudges, wake_at=now + wait))
+    return Reaction(c._replace(nudges=nudges, wake_at=now + wait))
 
 
 def delayed(c: CommandEntity, wait: timedelta, now: datetime) -> CommandEntity:
     """Gives the command as sleeping until a time."""
-    return replace(c, status=Status.DELAYED, worker_id=None, wake_at=now + wait)
+    return c._replace(status=Status.DELAYED, worker_id=None, wake_at=now + wait)
 
 
 def attention(c: CommandEntity) -> CommandEntity:
     """Gives the command as one that only a person can settle."""
-    return replace(c, status=Status.NEEDS_ATTENTION, worker_id=None, wake_at=None)
+    return c._replace(status=Status.NEEDS_ATTENTION, worker_id=None, wake_at=None)
 
 
 # --- what it waits for --------------------------------------------------------------------------
@@ -217,10 +215,10 @@ def attention(c: CommandEntity) -> CommandEntity:
 
 def part_ended(c: CommandEntity, event: ev.PartEnded, now: datetime, policy: Policy) -> Reaction:
     """Counts the part; the last one opens the join."""
-    c = replace(c, pending=c.pending - 1)
+    c = c._replace(pending=c.pending - 1)
     letters: tuple[Letter, ...] = ()
     if event.outcome is not Outcome.SUCCEEDED:
-        c = replace(c, outcome=worse(c.outcome, event.outcome), message=event.reason or c.message)
+        c = c._replace(outcome=worse(c.outcome, event.outcome), message=event.reason or c.message)
         if c.mode is Mode.SEQUENCE and event.follows:
             letters = (Letter(To.PENDING_PARTS, ev.Cancel()),)
     if c.pending or c.status is not Status.WAITING:
@@ -231,41 +229,41 @@ def part_ended(c: CommandEntity, event: ev.PartEnded, now: datetime, policy: Pol
 
 def part_added(c: CommandEntity, _: ev.PartAdded, _now: datetime, _policy: Policy) -> Reaction:
     """Waits for one part more."""
-    return Reaction(replace(c, parts=c.parts + 1, pending=c.pending + 1))
+    return Reaction(c._replace(parts=c.parts + 1, pending=c.pending + 1))
 
 
 def task_ended(c: CommandEntity, event: ev.TaskEnded, now: datetime, policy: Policy) -> Reaction:
     """Takes the news of the end outside."""
-    c = replace(c, pending=c.pending - 1, message=event.reason, progress=None)
+    c = c._replace(pending=c.pending - 1, message=event.reason, progress=None)
     if c.phase is Phase.COMPENSATE:
         if event.outcome is Outcome.SUCCEEDED:
             return undone(c, now)
         return Reaction(attention(c))
     if event.outcome is Outcome.FAILED and event.retry_in is not None and not c.pending:
         if not c.stopping:
-            return Reaction(delayed(replace(c, tries=event.tries + 1), event.retry_in, now))
+            return Reaction(delayed(c._replace(tries=event.tries + 1), event.retry_in, now))
     value = () if event.value is None else (StoreValue(event.value),)
     return with_effects(settle(c, event.outcome, now, policy), value)
 
 
 def task_silent(c: CommandEntity, event: ev.TaskSilent, _: datetime, __: Policy) -> Reaction:
     """Never assumes success: an unknown outcome is shown until somebody knows."""
-    return Reaction(attention(replace(c, message=event.reason)))
+    return Reaction(attention(c._replace(message=event.reason)))
 
 
 def progressed(c: CommandEntity, event: ev.Progressed, _: datetime, __: Policy) -> Reaction:
     """Shows how far it is."""
     status = Status.WAITING if c.status is Status.NEEDS_ATTENTION else c.status
     progress = c.progress if event.progress is None else event.progress
-    return Reaction(replace(c, status=status, progress=progress, message=event.message))
+    return Reaction(c._replace(status=status, progress=progress, message=event.message))
 
 
 def settle(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
     """Its own work is over; its parts may not be."""
     if outcome is not Outcome.SUCCEEDED:
-        c = replace(c, outcome=worse(c.outcome, c.stopping or outcome))
+        c = c._replace(outcome=worse(c.outcome, c.stopping or outcome))
     if c.pending:
-        return Reaction(replace(c, status=Status.WAITING, worker_id=None))
+        return Reaction(c._replace(status=Status.WAITING, worker_id=None))
     own_success = outcome is Outcome.SUCCEEDED and not c.parts
     return judge(c, now, policy, ignore_stop=own_success)
 
@@ -285,7 +283,7 @@ def judge(
     """
     stop = None if ignore_stop else c.stopping
     outcome = stop or c.outcome or Outcome.SUCCEEDED
-    c = replace(c, outcome=outcome, wake_at=None, tries=0)
+    c = c._replace(outcome=outcome, wake_at=None, tries=0)
     if outcome is not Outcome.SUCCEEDED and c.parts and c.start_time:
         return undo_parts(c, cause)
     return finish(c, outcome, now, policy)
@@ -294,14 +292,13 @@ def judge(
 def finish(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
     """Calls `end`, if there is one."""
     if c.verbs & Verbs.END:
-        return Reaction(ready(replace(c, phase=Phase.END, tries=0), now, policy))
+        return Reaction(ready(c._replace(phase=Phase.END, tries=0), now, policy))
     return final(c, outcome, now)
 
 
 def final(c: CommandEntity, outcome: Outcome, now: datetime) -> Reaction:
     """Final status, lock release and the word to the neighbours: one transaction."""
-    ended = replace(
-        c,
+    ended = c._replace(
         status=FINAL_STATUS[outcome],
         outcome=outcome,
         worker_id=None,
@@ -339,7 +336,7 @@ def worse(one: Outcome | None, other: Outcome) -> Outcome:
 def undo(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
     """Calls its own `compensate`, then undoes its parts; newest first."""
     if c.verbs & Verbs.COMPENSATE:
-        return Reaction(ready(replace(c, phase=Phase.COMPENSATE, tries=0, deaths=0), now, policy))
+        return Reaction(ready(c._replace(phase=Phase.COMPENSATE, tries=0, deaths=0), now, policy))
     if c.parts:
         return undo_parts(c, None)
     return pass_undo(c, ev.Undo(), now, policy)
@@ -353,8 +350,7 @@ def pass_undo(c: CommandEntity, _: ev.Undo, _now: datetime, _policy: Policy) -> 
 def undo_parts(c: CommandEntity, cause: str | None) -> Reaction:
     """Sends the word to undo: to the newest part of a sequence, to all of those side by side."""
     in_sequence = c.mode is Mode.SEQUENCE
-    undoing = replace(
-        c,
+    undoing = c._replace(
         status=Status.WAITING,
         phase=Phase.UNDO_PARTS,
         worker_id=None,
@@ -368,13 +364,13 @@ def undo_parts(c: CommandEntity, cause: str | None) -> Reaction:
 def undone(c: CommandEntity, now: datetime) -> Reaction:
     """Its own effect is undone; its parts follow."""
     if c.parts:
-        return undo_parts(replace(c, pending=0), None)
+        return undo_parts(c._replace(pending=0), None)
     return compensated(c, now)
 
 
 def compensated(c: CommandEntity, now: datetime) -> Reaction:
     """All that it did is undone."""
-    over = replace(c, status=Status.COMPENSATED, worker_id=None, wake_at=None, end_time=now)
+    over = c._replace(status=Status.COMPENSATED, worker_id=None, wake_at=None, end_time=now)
     return Reaction(over, () if c.is_root else (undo_goes_on(over),))
 
 
@@ -387,7 +383,7 @@ def undo_goes_on(c: CommandEntity) -> Letter:
 
 def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Policy) -> Reaction:
     """The last part undone lets it end, or be undone as a whole."""
-    c = replace(c, pending=c.pending - 1)
+    c = c._replace(pending=c.pending - 1)
     if c.pending:
         return Reaction(c)
     if c.outcome is Outcome.SUCCEEDED:

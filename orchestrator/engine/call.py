@@ -56,7 +56,7 @@ class Caller:
             fault("before_verb")
             request = self._call(claimed, continued=continued)
             fault("after_verb")
-        except Exception as problem:  # noqa: BLE001 - a verb's failure is data
+        except Exception as problem:
             request = self._failure(claimed.command, problem)
         return request
 

@@ -89,7 +89,7 @@ class Control:
             raise NotFoundError(f"there is no command {command_id}")
         return command
 
-    def _write(  # noqa: PLR0917 - one call site a verb, all of them above
+    def _write(
         self,
         command: CommandEntity,
         verb: str,

@@ -88,6 +88,9 @@ class Scope:
         return None
 
 
+NO_SCOPE = Scope()
+
+
 def resolve_inputs(
     known: CommandType,
     command_id: str,

@@ -13,7 +13,7 @@ from orchestrator.core.entity import CommandEntity, NewCommand, Payload
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode, Verbs
-from orchestrator.engine.scope import NO_OFFERS, Offers, Scope, resolve_inputs, still_open
+from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
 
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
 
@@ -35,7 +35,7 @@ class _Node:
     payload: Payload
     parts: Iterator[Part]
     before: Scope  # what is offered to itself
-    scope: Scope = Scope()  # what is offered to its parts; grows from part to part of a sequence
+    scope: Scope = NO_SCOPE  # what is offered to its parts; grows from part to part of a sequence
     mode: Mode | None = None
     type: CommandType | None = None
     found: list[_Node] = field(default_factory=list)
@@ -111,8 +111,7 @@ class TreeBuilder:
         return self._node_of(part, like, scope, like.order)
 
     def _group_node(self, group: Group, like: CommandEntity, scope: Scope) -> _Node:
-        entity = replace(
-            like,
+        entity = like._replace(
             kind=group.mode.value,
             version=1,
             label=GROUP_LABELS[group.mode],
@@ -126,8 +125,7 @@ class TreeBuilder:
         known = self.catalog.type_of(command)
         locks = command.locks().in_order() if known.defines("locks") else ()  # type: ignore[attr-defined]
         about = locks[0] if locks else None
-        entity = replace(
-            like,
+        entity = like._replace(
             kind=known.kind,
             version=known.version,
             label=command.describe(),
@@ -163,8 +161,8 @@ class TreeBuilder:
         followers = [*(part.entity.command_id for part in node.found[1:]), None]
         for part, next_id in zip(node.found, followers, strict=False):
             if node.mode is Mode.SEQUENCE:
-                part.entity = replace(part.entity, next_id=next_id)
-        node.entity = replace(node.entity, mode=node.mode, parts=len(node.found))
+                part.entity = part.entity._replace(next_id=next_id)
+        node.entity = node.entity._replace(mode=node.mode, parts=len(node.found))
         if node.type is not None:
             node.payload = self._with_inputs(node, node.type)
         if parent is not None:

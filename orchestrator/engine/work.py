@@ -238,7 +238,7 @@ class UnitOfWork:
         message = describe_blocker(blocker)
         if blocker.deadlock:
             self._queue.append((command_id, ev.Stop(Outcome.FAILED, message)))
-        self._commands[command_id] = replace(command, message=message)
+        self._commands[command_id] = command._replace(message=message)
 
     def _change_task(self, command_id: str, change: Callable[[TaskEntity], TaskEntity]) -> None:
         task = self.tx.open_task(command_id)
@@ -270,7 +270,7 @@ class UnitOfWork:
         for command_id, command in self._commands.items():
             before = self._before[command_id]
             if command is not before:
-                saved = replace(command, revision=before.revision + 1, last_update_time=self.now)
+                saved = command._replace(revision=before.revision + 1, last_update_time=self.now)
                 self._commands[command_id] = self._before[command_id] = saved
                 changed.append(saved)
         unproven = self._trusted.difference(one.command_id for one in changed)
@@ -294,8 +294,8 @@ class UnitOfWork:
             return
         rows = []
         for command_id, new in self._new.items():
-            entity = replace(
-                self._commands[command_id], created_at=self.now, last_update_time=self.now
+            entity = self._commands[command_id]._replace(
+                created_at=self.now, last_update_time=self.now
             )
             self._commands[command_id] = self._before[command_id] = entity
             if not entity.is_root:

@@ -46,7 +46,8 @@ class Request:
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
     locked in one go. `seen` is the command as this worker claimed it: while it is still that, nothing need be read.
-    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do what else belongs to the transaction, before and after the event.
+    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do what else
+    belongs to the transaction, before and after the event.
     """
 
     command_id: str
@@ -111,7 +112,7 @@ class Writer:
             return
         try:
             self._write_together(batch)
-        except Exception as problem:  # noqa: BLE001 - each one's own error is found below
+        except Exception as problem:
             if len(batch) == 1:
                 batch[0].error = problem
             else:
@@ -124,7 +125,7 @@ class Writer:
         for request in batch:
             try:
                 self._write_together([request])
-            except Exception as problem:  # noqa: BLE001 - handed to the thread that asked
+            except Exception as problem:
                 request.error = problem
 
     def _write_together(self, batch: list[Request]) -> None:

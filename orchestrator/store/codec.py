@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import FromClause
 
@@ -174,7 +174,7 @@ def task_row(task: TaskEntity) -> dict[str, Any]:
 
 def to_task(row: sa.Row[Any]) -> TaskEntity:
     """Reads a row of `async_task`."""
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way to a row's mapping
+    values = dict(row._mapping)
     values["state"] = TaskState(values["state"])
     values["status"] = TaskStatus(values["status"])
     values["detail"] = values["detail"] or {}
@@ -187,7 +187,7 @@ def to_task(row: sa.Row[Any]) -> TaskEntity:
 
 def json_rows(rows: Iterable[dict[str, Any]]) -> str:
     """Gives rows as the text of one JSON array, for `rows_source`."""
-    return json.dumps(list(rows), default=_plain, separators=(",", ":"))
+    return orjson.dumps(list(rows), default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
 def _plain(value: Any) -> Any:

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.errors import BadInputError
+from orchestrator.core.ids import range_of_parts
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.ports import LockRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
-from orchestrator.core.ids import range_of_parts
 from orchestrator.store import codec, statements
 from orchestrator.store.statements import Statements
 from orchestrator.store.tables import (

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from orchestrator.core.status import Status

@@ -26,7 +26,6 @@ from orchestrator.store.tables import (
     idempotency_key,
 )
 
-
 ENDED_CHANNEL = "orchestrator_ended"
 ANNOUNCE = sa.select(sa.func.pg_notify(ENDED_CHANNEL, sa.bindparam("root", type_=sa.Text())))
 
