@@ -51,7 +51,7 @@ class Vendor:
         self._is_over = threading.Event()
         self._at_work: set[str] = set()
         self._api = httpx.Client(
-            base_url=f"{orders.url.rstrip('/')}/api/v1/external-tasks",
+            base_url=f"{orders.url.rstrip('/')}/api/v1",
             headers={"Authorization": f"Bearer {orders.token}"},
             timeout=20,
         )
@@ -77,7 +77,7 @@ class Vendor:
             "status": OURS_TO_DO,
             "limit": 100,
         }
-        answer = self._ask(lambda: self._api.get("", params=asked))
+        answer = self._ask(lambda: self._api.get("/external-tasks", params=asked))
         if answer is None:
             return []
         found: list[dict[str, Any]] = answer["items"]
@@ -116,7 +116,7 @@ class Vendor:
 
     def _report(self, task_id: str, news: dict[str, Any]) -> dict[str, Any] | None:
         """Gives the task as it then is; None when it is over and nobody wants our work."""
-        return self._ask(lambda: self._api.patch(f"/{task_id}", json=news))
+        return self._ask(lambda: self._api.patch(f"/external-tasks/{task_id}", json=news))
 
     def _ask(self, request: Callable[[], httpx.Response]) -> dict[str, Any] | None:
         """Asks until there is an answer: a report that got lost would leave the task stale."""

@@ -1,0 +1,1 @@
+"""Tests of the vendor adapter and of the vendor's own program."""
