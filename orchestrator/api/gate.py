@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from orchestrator.api.metrics import Metrics
 
+ONLY_OURSELVES = (
+    b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
+    b" form-action 'self'"
+)
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
-        b" form-action 'self'",
-    ),
+    (b"content-security-policy", ONLY_OURSELVES),
 ]
 
 
