@@ -22,6 +22,7 @@ class App {
   #all = true;
   #view = null;
   #commands = null;
+  #isSigningIn = false;
   #main = document.getElementById("view");
   #notices = new Notices(document.getElementById("banner"), document.getElementById("notes"));
   #shell = new Shell(document.getElementById("shell"), {
@@ -70,7 +71,7 @@ class App {
     this.#view?.leave?.();
     this.#view = this.#viewOf(location.pathname);
     this.#shell.mark(this.#view.tab);
-    this.#show(this.#view.element);
+    if (!this.#isSigningIn) this.#show(this.#view.element);
     this.#view.enter?.();
     document.title = this.#view.title;
     this.refresh();
@@ -100,6 +101,7 @@ class App {
   }
 
   async #refresh() {
+    if (this.#isSigningIn) return;
     const view = this.#view;
     const changed = this.#all ? null : new Set(this.#changed);
     this.#changed.clear();
@@ -126,9 +128,12 @@ class App {
   }
 
   #signIn() {
+    if (this.#isSigningIn) return; // what is being typed stays
+    this.#isSigningIn = true;
     this.#feed.close();
     this.#notices.clear();
     const form = new SignIn(async () => {
+      this.#isSigningIn = false;
       this.#show(this.#view.element);
       this.#feed.open();
       await this.#introduce();

@@ -5,6 +5,8 @@ import { make, setAttribute, setText } from "./dom.js";
 import { ProgressBar, StatusMark } from "./status-mark.js";
 import { duration, elapsed, hasEnded, shortened } from "./words.js";
 
+// In these statuses the message is why one looks.
+const TELLING = new Set(["failed", "needs_attention", "delayed", "blocked"]);
 const cell = (name, ...children) => make("div", { class: `cell ${name}`, role: "gridcell" }, ...children);
 
 /** One row; `on` has toggle(command), pick(command, isPicked) and order(verb, command). */
@@ -74,6 +76,7 @@ export class CommandRow {
     setAttribute(this.#link, "title", command.label);
     setAttribute(this.#link, "href", `/commands/${command.id}`);
     setText(this.#about, about(command));
+    setAttribute(this.#about, "title", command.message);
   }
 
   #showPick(command, isPicked) {
@@ -92,5 +95,6 @@ function about(command) {
   }
   if (command.best_effort) facts.push("best effort");
   if (command.tries > 1 && !hasEnded(command)) facts.push(`try ${command.tries}`);
+  if (TELLING.has(command.status) && command.message) facts.push(shortened(command.message));
   return facts.join(" · ");
 }

@@ -76,7 +76,8 @@ export class CommandView {
 
   #choose(id) {
     this.#chosen = id;
-    this.#app.refresh();
+    const step = this.#timeline.choose(id);
+    if (step) this.#inspector.show(step, null).catch(() => this.#app.refresh()); // which tells what is wrong
   }
 
   // The commands above this one, the root first. A tree is not deep, and this is asked once.

@@ -77,7 +77,9 @@ export class CommandsView {
 
   /** Shows the present state; `changed` is the set of changed roots, or null when all may have changed. */
   async refresh(changed) {
-    const page = await api.commands({ ...this.#query(), limit: PAGE });
+    const query = this.#query();
+    const page = await api.commands({ ...query, limit: PAGE });
+    if (JSON.stringify(query) !== JSON.stringify(this.#query())) return; // somebody typed on: another is due
     this.#forest.takeFirstPage(page.items, Boolean(page.next_cursor));
     if (this.#forest.roots.length <= page.items.length) this.#cursor = page.next_cursor;
     this.#total = page.total;

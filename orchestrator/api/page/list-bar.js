@@ -20,7 +20,7 @@ export class ListBar {
   #status = "";
   #timer = null;
   #box = make("input", {
-    class: "field filter", type: "search", placeholder: "Filter: name, owner:alice, status:failed, entity:vm-003   ( / )", "aria-label": "Filter",
+    class: "field filter", type: "search", placeholder: "Filter: words, owner:alice, status:failed ( / )", "aria-label": "Filter",
     spellcheck: "false", autocomplete: "off",
   });
   #openAll = make("button", { class: "button", type: "button" }, "Open all");

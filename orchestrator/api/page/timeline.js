@@ -50,6 +50,11 @@ export class Timeline {
     return null;
   }
 
+  /** Marks another step; gives it, or null when it is not there. */
+  choose(id) {
+    return this.#tree && this.show(this.#tree, id);
+  }
+
   tick() {
     if (!this.#tree || hasEnded(this.#tree)) return;
     this.#measure();
