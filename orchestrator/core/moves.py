@@ -124,8 +124,7 @@ def expanded(c: CommandEntity, event: ev.Expanded, now: datetime, policy: Policy
     """Opens the parts that its plan has just been found to have."""
     grown = c._replace(mode=event.mode, parts=c.parts + event.parts)
     if c.stopping:
-        stopped = judge(grown, now, policy)
-        return replace(stopped, letters=(*stopped.letters, Letter(To.PENDING_PARTS, ev.Cancel())))
+        return judge(grown, now, policy)
     return open_parts(grown, now)
 
 
@@ -159,8 +158,7 @@ def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = Tr
     match c.phase:
         case Phase.EXECUTE if not begun:
             over = final(c, c.stopping or Outcome.FAILED, now)
-            cancels = (Letter(To.PENDING_PARTS, ev.Cancel()),) if c.parts else ()
-            return replace(over, letters=(*cancels, *over.letters))
+            return replace(over, letters=(*calls_off(c), *over.letters))
         case Phase.EXECUTE:
             return settle(c, Outcome.FAILED, now, policy)
         case Phase.START:
@@ -284,9 +282,22 @@ def judge(
     stop = None if ignore_stop else c.stopping
     outcome = stop or c.outcome or Outcome.SUCCEEDED
     c = c._replace(outcome=outcome, wake_at=None, tries=0)
-    if outcome is not Outcome.SUCCEEDED and c.parts and c.start_time:
+    if outcome is Outcome.SUCCEEDED or not c.parts or not c.start_time:
+        return finish(c, outcome, now, policy)
+    if has_opened(c):
         return undo_parts(c, cause)
-    return finish(c, outcome, now, policy)
+    over = finish(c, outcome, now, policy)
+    return replace(over, letters=(*calls_off(c), *over.letters))
+
+
+def has_opened(c: CommandEntity) -> bool:
+    """Tells whether its parts had their turn: with parts of a plan, it executes only until it opens them."""
+    return c.mode is None or c.phase is not Phase.EXECUTE or c.status is Status.WAITING
+
+
+def calls_off(c: CommandEntity) -> tuple[Letter, ...]:
+    """Tells its parts that their turn will not come."""
+    return (Letter(To.PENDING_PARTS, ev.Cancel()),) if c.parts else ()
 
 
 def finish(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
