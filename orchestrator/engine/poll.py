@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.errors import Refused, TryAgain
+from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
 from orchestrator.core.ports import Adapter, Clock, Sender
 from orchestrator.core.status import TaskState
 from orchestrator.engine.report import Reporter
@@ -72,6 +72,8 @@ class Poller:
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.warning("poll_failed", system=adapter.name, scope=scope, why=str(problem))
+        except (UnavailableError, ContendedError):
+            raise  # it is our database that does not answer: the scheduler waits
         except Exception:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=scope)

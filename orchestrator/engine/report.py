@@ -11,7 +11,7 @@ from orchestrator.core.asynctask import TaskReport, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ConflictError
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
-from orchestrator.engine.work import UnitOfWork, event_of_end
+from orchestrator.engine.work import UnitOfWork, event_of_end, given_up
 from orchestrator.engine.writer import Request, Writer
 
 TOGETHER = 200  # reports in one transaction
@@ -104,6 +104,7 @@ class Reporter:
         if not listens:
             return
         if found.when_silent == WhenSilent.FAIL and not past_deadline:
+            unit.tx.save_tasks((given_up(replace(found, message=reason)),))
             unit.tell(found.command_id, ev.TaskEnded(Outcome.FAILED, None, reason))
         else:
             unit.tell(found.command_id, ev.TaskSilent(reason))

@@ -102,7 +102,16 @@ class UnitOfWork:
             self._commands[new.entity.command_id] = new.entity
             self._before[new.entity.command_id] = new.entity
 
+    def new(self, command_id: str) -> NewCommand | None:
+        """Gives a command that this unit is about to insert; None when it is stored already."""
+        return self._new.get(command_id)
+
     # --- what happens ----------------------------------------------------------------------------
+
+    def is_fenced(self, command_id: str, event: ev.Event) -> bool:
+        """Tells whether the speaker has lost its claim."""
+        command = self.command(command_id)
+        return command is not None and is_fenced(command, event)
 
     def tell(self, command_id: str, event: ev.Event) -> bool:
         """Delivers an event and all that follows from it.
@@ -221,7 +230,7 @@ class UnitOfWork:
             case Effect.STOP_TASK:
                 self._change_task(command_id, lambda task: replace(task, stop_requested=True))
             case Effect.DROP_TASK:
-                self._change_task(command_id, _given_up)
+                self._change_task(command_id, given_up)
             case Effect.DROP_PARTS:
                 self.tx.drop_parts(command_id)
             case Effect.CHECK_TASK:
@@ -346,7 +355,7 @@ def event_of_end(task: TaskEntity) -> ev.Event | None:
     return ev.TaskEnded(outcome, task.result, reason, retry_in, task.tries)
 
 
-def _given_up(task: TaskEntity) -> TaskEntity:
+def given_up(task: TaskEntity) -> TaskEntity:
     """Nobody waits for it any more: the poller stops it outside, if it runs, and has it forgotten."""
     if task.state is TaskState.ENDED:
         return task
