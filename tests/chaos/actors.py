@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.asynctask import TaskReport, TaskStatus
-from orchestrator.core.entity import TaskEntity, Transition
+from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.errors import (
     ConflictError,
     ContendedError,
@@ -20,8 +20,9 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.query import CommandQuery, TaskQuery
-from orchestrator.core.status import FINAL, Outcome, Status
+from orchestrator.core.status import FINAL, Outcome, Phase, Status
 from tests.model.commands import command_of
+from tests.model.oracle import Action
 from tests.model.plans import Menu, Node, random_plan
 
 PASSING = (UnavailableError, ContendedError)
@@ -30,11 +31,11 @@ MENU = Menu(
     parts=7,
     trouble=0.15,
     seconds=2.0,
-    good=("succeed", "succeed", "flaky", "postpone", "task", "task", "vendor", "crash"),
-    ends=("succeed", "succeed", "succeed", "flaky"),
-    undos=("succeed", "succeed", "succeed", "flaky", "task"),
+    good=(*("succeed",) * 5, "flaky", "postpone", "task", "task", "task", "vendor", "crash"),
+    ends=(*("succeed",) * 6, "flaky", "crash"),
+    undos=(*("succeed",) * 5, "flaky", "task", "task", "crash"),
+    locks=tuple(f"e{number}" for number in range(60)),
 )
-HEARTBEAT_S = 1.0
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Tree:
     key: str
     node: Node
     root_id: str | None = None
-    interventions: list[tuple[str, str]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -147,8 +148,7 @@ class Operators:
         """Settles what needs attention."""
         query = CommandQuery(statuses=(Status.NEEDS_ATTENTION,), parts=True, limit=20)
         for command in self.orchestrator.commands(query).items:
-            verb = self.rng.choice(("resolve", "resolve", "skip", "restart"))
-            self._order(verb, command.command_id, command.root_id)
+            self._order(self.rng.choice(("resolve", "resolve", "skip", "restart")), command)
 
     def _meddle(self) -> None:
         verb = self.rng.choice(("stop", "stop", "skip", "restart"))
@@ -156,27 +156,32 @@ class Operators:
         query = CommandQuery(statuses=wanted, parts=verb != "restart", limit=30)
         found = self.orchestrator.commands(query).items
         if found:
-            command = self.rng.choice(found)
-            self._order(verb, command.command_id, command.root_id)
+            self._order(verb, self.rng.choice(found))
 
-    def _order(self, verb: str, command_id: str, root_id: str) -> None:
+    def _order(self, verb: str, command: CommandEntity) -> None:
+        outcome = self.rng.choice((Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED))
+        if command.phase is not Phase.EXECUTE:
+            outcome = Outcome.SUCCEEDED
+        action = Action(
+            verb, command.command_id, outcome if verb == "resolve" else None, command.phase
+        )
         try:
             if verb == "resolve":
-                outcome = self.rng.choice((Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED))
-                verb = f"resolve {outcome.value}"
-                self.orchestrator.resolve(command_id, outcome, "an operator knows")
+                self.orchestrator.resolve(command.command_id, outcome, "an operator knows")
             else:
-                getattr(self.orchestrator, verb)(command_id, "an operator wants it")
+                getattr(self.orchestrator, verb)(command.command_id, "an operator wants it")
         except (ConflictError, NotFoundError):
             return
-        finally:  # also where the answer got lost: it may have been done
-            self._note(verb, command_id, root_id)
+        except PASSING:  # the answer got lost: it may have been done
+            self._note(action, command.root_id)
+            raise
+        self._note(action, command.root_id)
         self.done[verb] += 1
 
-    def _note(self, verb: str, command_id: str, root_id: str) -> None:
+    def _note(self, action: Action, root_id: str) -> None:
         for tree in self.client.trees:
             if tree.root_id == root_id:
-                tree.interventions.append((verb, command_id))
+                tree.actions.append(action)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from tests.services import free_port
 REPOSITORY = Path(__file__).parents[2]
 MODULES = "tests.chaos.commands"
 MINUTES_WRONG = 7
+MAX_DEATHS = 50  # who is merely unlucky shall not count as poisonous
 RARE = {"before_start": 4, "after_start": 4, "before_publish": 8, "after_publish": 8}
 """At which pass at the latest a process acts, of points that are seldom passed."""
 OFTEN = 40
@@ -102,6 +103,7 @@ def installation(
             "ORCHESTRATOR_FAULT_LOG": str(room / "faults"),
             MODEL_DIR: str(room),
             PORT: str(port),
+            "ORCHESTRATOR_MAX_DEATHS": str(MAX_DEATHS),
             **(settings or {}),
         }
         os.environ.update(environment)  # the harness is one more process of the installation

@@ -6,8 +6,6 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +20,8 @@ from workers import connect
 
 TICK_S = 0.02
 BOOT_S = 60.0
-CALM_S = 120.0
+CALM_S = 600.0
+STANDSTILL_S = 90.0  # longer than any timeout of the scripts: who waits longer waits for ever
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,23 +63,17 @@ class Cast:
     actors: dict[str, Actor]
 
 
-@contextmanager
-def a_room() -> Iterator[Path]:
-    """Gives a folder for everything; it is kept, for who wants to look into a failed run."""
-    yield Path(tempfile.mkdtemp(prefix="orchestrator-chaos-"))
-
-
 def run(wish: Wish) -> Result:
     """Plays a whole run."""
     rng = random.Random(wish.seed)
     room = Path(tempfile.mkdtemp(prefix=f"orchestrator-chaos-{wish.seed}-"))
     room.chmod(0o755)
-    settings = {"ORCHESTRATOR_MAX_DEATHS": "50"}  # whoever is unlucky is not poisonous
-    with installation(room, wish.store, rng, settings=settings) as here:
+    with installation(room, wish.store, rng) as here:
         front = connect()
         cast = _cast(front, wish, rng)
-        gremlin = Gremlin(random.Random(rng.random()), here.crew, here.database, here.broker)
-        gremlin.pace = wish.pace
+        gremlin = Gremlin(
+            random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace
+        )
         staff(here, rng)
         await_workers(front, here)
         for actor in cast.actors.values():
@@ -142,9 +135,11 @@ def _calm(here: Installation, gremlin: Gremlin, cast: Cast, front: Orchestrator)
     cast.actors["client"].stop()
     cast.operators.meddling = 0.0
     started = time.monotonic()
-    deadline = started + CALM_S
-    while time.monotonic() < deadline:
+    seen, moved = 0, started
+    while time.monotonic() < started + CALM_S and time.monotonic() < moved + STANDSTILL_S:
         here.crew.tend()
+        if cast.reader.cursor != seen:
+            seen, moved = cast.reader.cursor, time.monotonic()
         if _is_quiet(front, cast):
             break
         time.sleep(0.2)

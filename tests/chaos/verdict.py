@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-
-import sqlalchemy as sa
+from pathlib import Path
 
 from orchestrator.app import Orchestrator
-from orchestrator.core.entity import Transition
-from orchestrator.core.machine import STEPS
-from orchestrator.core.status import FINAL
-from orchestrator.store.tables import event
+from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
+from orchestrator.core.ports import LockRow, Store
+from orchestrator.core.query import Page
 from tests.chaos.actors import Reader, Tree
-from tests.chaos.installation import Installation
+from tests.chaos.installation import MAX_DEATHS, Installation
+from tests.model.checker import check, read_log
+from tests.model.oracle import judge as judge_tree
+from tests.model.outside import Outside
+from tests.model.world import Effect, FileWorld
+
+KINDS = {  # a word of a finding, and what it is counted as
+    "for ever": "lost",
+    "not in the table": "illegal",
+    "begins at": "illegal",
+    "revision": "illegal",
+    "its log ends": "illegal",
+    "twice": "doubled",
+    "times under attempt": "doubled",
+    "never called": "doubled",
+    "the feed": "feed",
+}
 
 
 @dataclass(slots=True)
@@ -25,51 +42,91 @@ class Verdict:
     feed: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
+    def take(self, findings: Iterable[str], where: str = "") -> None:
+        """Sorts findings into their lists."""
+        for one in findings:
+            kind = next((name for word, name in KINDS.items() if word in one), "others")
+            getattr(self, kind).append(f"{where}: {one}" if where else one)
+
     def findings(self) -> list[str]:
         """Gives all of them."""
         return [*self.lost, *self.doubled, *self.illegal, *self.feed, *self.others]
 
 
+@dataclass(slots=True)
+class Books:
+    """All of the log and the ledger, sorted by tree: looking through it tree by tree is what can be paid."""
+
+    store: Store
+    log: Mapping[str, list[Transition]]
+    effects: Mapping[str, list[Effect]]
+    locks: Mapping[str, list[LockRow]]
+
+    @classmethod
+    def of(cls, store: Store, log: Iterable[Transition], ledger: Iterable[Effect]) -> Books:
+        """Sorts them."""
+        by_root: dict[str, list[Transition]] = defaultdict(list)
+        effects: dict[str, list[Effect]] = defaultdict(list)
+        locks: dict[str, list[LockRow]] = defaultdict(list)
+        for one in log:
+            by_root[one.root_id].append(one)
+        for effect in ledger:
+            effects[_tree(effect.command_id)].append(effect)
+        for lock in store.locks():
+            locks[lock.root_id].append(lock)
+        return cls(store, by_root, effects, locks)
+
+
+@dataclass(slots=True)
+class OneTree:
+    """The part of a store that the checker reads, narrowed to one tree."""
+
+    books: Books
+    root_id: str
+
+    def tree(self, command_id: str) -> list[CommandEntity]:
+        return self.books.store.tree(command_id)
+
+    def tasks(self, command_ids: Collection[str]) -> list[TaskEntity]:
+        return self.books.store.tasks(command_ids)
+
+    def locks(self) -> list[LockRow]:
+        return self.books.locks.get(self.root_id, [])
+
+    def get_modified_commands(self, after: int, limit: int) -> Page[Transition]:
+        rest = [one for one in self.books.log.get(self.root_id, []) if one.seq > after]
+        return Page(tuple(rest), str(rest[-1].seq if rest else after))
+
+
 def judge(front: Orchestrator, here: Installation, trees: list[Tree], reader: Reader) -> Verdict:
     """Looks through the finished store."""
     verdict = Verdict()
+    log = read_log(front.store)
+    books = Books.of(front.store, log, FileWorld(Path(here.room)).ledger())
     for tree in trees:
         if tree.root_id is None:
             verdict.lost.append(f"{tree.key} was never accepted")
             continue
-        for command in front.store.tree(tree.root_id):
-            if command.status not in FINAL:
-                verdict.lost.append(
-                    f"{tree.key}: {command.label} {command.command_id} is {command.status}"
-                    f" ({command.phase}, pending {command.pending}): {command.message}"
-                )
-    log = _log(front)
-    verdict.illegal.extend(_illegal(log))
-    verdict.feed.extend(_gaps(log, reader.seen))
+        part: Store = OneTree(books, tree.root_id)  # type: ignore[assignment]
+        effects = books.effects.get(_tree(tree.root_id), [])
+        verdict.take(check(part, roots=[tree.root_id], effects=effects), tree.key)
+        wrong = judge_tree(
+            tree.node, front.store.tree(tree.root_id), tree.actions, deaths=MAX_DEATHS
+        )
+        verdict.take(wrong, f"{tree.key} {tree.root_id}")
+    verdict.take(check(front.store, roots=(), feed=reader.seen))
+    verdict.take(f"outside task {one} still runs" for one in _running(here))
     return verdict
 
 
-def _log(front: Orchestrator) -> list[Transition]:
-    from orchestrator.store import codec
-
-    with front.store.engine.connect() as connection:  # type: ignore[attr-defined]
-        rows = connection.execute(sa.select(event).order_by(event.c.seq)).all()
-    return [codec.to_transition(row) for row in rows]
+def _tree(command_id: str) -> str:
+    """Gives what a command's id shares with those of its tree: the first 12 digits."""
+    return command_id[:13]
 
 
-def _illegal(log: list[Transition]) -> list[str]:
-    return [
-        f"{one.command_id} went from {given} to {to} at event {one.seq}"
-        for one in log
-        for given, to in zip(one.path, one.path[1:], strict=False)
-        if (given, to) not in STEPS
-    ]
-
-
-def _gaps(log: list[Transition], seen: list[Transition]) -> list[str]:
-    wanted, found = [one.seq for one in log], [one.seq for one in seen]
-    if wanted == found:
-        return []
-    missed = sorted(set(wanted) - set(found))
-    doubled = len(found) - len(set(found))
-    return [f"the feed missed {len(missed)} events (first: {missed[:5]}), doubled {doubled}"]
+def _running(here: Installation) -> list[str]:
+    outside = Outside(
+        {key: record for key in here.outside.keys() if (record := here.outside.get(key))}
+    )
+    outside.time = time.monotonic
+    return outside.running()
