@@ -17,7 +17,7 @@ from orchestrator.core import moves
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError
 from orchestrator.core.reaction import Policy, Reaction
-from orchestrator.core.status import Status
+from orchestrator.core.status import Phase, Status
 
 Move: TypeAlias = Callable[[CommandEntity, Any, datetime, Policy], Reaction]
 
@@ -122,8 +122,10 @@ def react(command: CommandEntity, event: ev.Event, now: datetime, policy: Policy
 
 
 def is_fenced(command: CommandEntity, event: ev.Event) -> bool:
-    """Tells whether a worker speaks that has lost its claim: its words are dropped."""
+    """Tells whether a worker speaks that has lost its claim, or says a thing again: its words are dropped."""
     match event:
+        case ev.Suspended() if command.phase in (Phase.START, Phase.START_COMPENSATE):
+            return True  # the claim outlives the event: the answer to its commit was lost
         case (
             ev.Done() | ev.Expanded() | ev.Suspended() | ev.Started() | ev.Failed() | ev.Postponed()
         ):

@@ -17,7 +17,7 @@ from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEnt
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.event import Done, Event, Suspended
 from orchestrator.core.moves import is_left_to_crew
-from orchestrator.core.ports import Clock, Store, Transaction
+from orchestrator.core.ports import Clock, Store
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Phase, Status, Verbs
 from orchestrator.engine.faults import fault
@@ -156,7 +156,7 @@ class Writer:
             _steal(unit, batch)
             unit.insert_new()  # one of them may be claimed already, and is read again below
             for request in batch:
-                self._equip(tx, request)
+                self._equip(unit, request)
             fault("before_commit")
             unit.flush()
         fault("after_commit")
@@ -178,12 +178,13 @@ class Writer:
                     yield last
                     yield from (one.entity for one in follows if one is not None)
 
-    def _equip(self, tx: Transaction, request: Request) -> None:
+    def _equip(self, unit: UnitOfWork, request: Request) -> None:
         """Gives a claimed command what its verb needs, and reads ahead what follows it."""
         if request.claimed is None:
             return
         command = request.claimed.command
-        known = self.ahead.pop(command.command_id, None)
+        tx = unit.tx
+        known = unit.new(command.command_id) or self.ahead.pop(command.command_id, None)
         if known is None or command.phase is not Phase.EXECUTE:
             payload = tx.payloads((command.command_id,))[command.command_id]
         else:
@@ -191,7 +192,8 @@ class Writer:
         starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
         task = tx.open_task(command.command_id) if starting else None
         request.claimed = Claimed(command=command, payload=payload, task=task)
-        if command.next_id and command.next_id not in self.ahead:
+        stored = unit.new(command.command_id) is None
+        if stored and command.next_id and command.next_id not in self.ahead:
             if len(self.ahead) > AHEAD_LIMIT:
                 self.ahead.clear()
             for one in tx.followers(command, AHEAD):
@@ -201,8 +203,12 @@ class Writer:
 def _write_one(unit: UnitOfWork, request: Request) -> None:
     request.claimed, request.ready, request.ended_roots = None, [], []
     ready_before, ended_before = set(unit.became_ready), len(unit.ended_roots)
+    request.accepted = request.event is None or not unit.is_fenced(
+        request.command_id, request.event
+    )
+    if not request.accepted:
+        return  # nothing is written for a worker that has lost its claim: no parts, no reports
     unit.add(request.new)
-    request.accepted = True
     if request.before is not None:
         request.before(unit)
     if request.event is not None:

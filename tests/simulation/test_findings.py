@@ -1,0 +1,129 @@
+"""What the simulation has found wrong, each told again as a small story that needs no luck."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.core import event as ev
+from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
+from orchestrator.core.errors import UnavailableError
+from orchestrator.core.status import Status, TaskState
+from orchestrator.engine.writer import Claimed, Request
+from orchestrator.testing import Stage
+from tests.model.checker import check
+from tests.model.commands import KINDS, command_of
+from tests.model.outside import Outside
+from tests.model.plans import Node
+from tests.model.world import World
+
+
+@pytest.fixture
+def outside() -> Outside:
+    """The outside system."""
+    return Outside()
+
+
+@pytest.fixture
+def stage(outside: Outside) -> Stage:
+    """A stage with the scripted commands."""
+    stage = Stage(KINDS.values(), (World(), outside))
+    outside.time = lambda: stage.clock.now().timestamp()
+    return stage
+
+
+def group(*parts: Node, **script: object) -> Node:
+    """Gives a command whose parts follow each other."""
+    return Node(name="top", mode="sequence", parts=parts, **script)  # type: ignore[arg-type]
+
+
+def leaf(name: str, **script: object) -> Node:
+    """Gives a part that does as its script says."""
+    return Node(name=name, **script)  # type: ignore[arg-type]
+
+
+def play_out(stage: Stage, plan: Node) -> str:
+    """Plays a plan to its end, over all its waits, and checks what it leaves behind."""
+    root = stage.submit(command_of(plan))
+    stage.play()
+    for _ in range(20):
+        stage.turn(timedelta(seconds=5))
+    assert check(stage.store, roots=[root]) == []
+    return root
+
+
+def claim(stage: Stage, command_id: str) -> Claimed:
+    """Takes a command for the stage's worker, and leaves it there."""
+    wanted = Request(command_id, worker_id="stage", kinds=stage.catalog)
+    claimed = stage.writer.write(wanted).claimed
+    assert claimed is not None
+    return claimed
+
+
+@pytest.mark.parametrize("check_does", ["refuse", "raise"])
+def test_parts_that_were_never_opened_are_skipped(stage: Stage, check_does: str) -> None:
+    root = play_out(stage, group(leaf("a"), leaf("b"), check=check_does))
+
+    assert stage.statuses(root) == {
+        "top": Status.FAILED,
+        "a": Status.SKIPPED,
+        "b": Status.SKIPPED,
+    }
+
+
+def test_a_stop_before_the_parts_are_opened_skips_them(stage: Stage) -> None:
+    root = stage.submit(command_of(group(leaf("a", undo="succeed"), check="flaky", times=1)))
+    stage.play()  # validate has failed once, and sleeps until it is called again
+
+    stage.orchestrator.stop(root, "changed my mind")
+    stage.play()
+
+    assert stage.statuses(root) == {"top": Status.STOPPED, "a": Status.SKIPPED}
+
+
+def test_a_worker_that_lost_its_claim_stores_no_parts(stage: Stage) -> None:
+    root = stage.submit(command_of(group(leaf("a"), is_dynamic=True)))
+    zombie = stage.runner.caller.call(claim(stage, root), continued=False)
+    stage.writer.write(Request(root, ev.Abandoned("stage")))
+    stage.inbox.nudges.append(root)
+    stage.play()
+
+    stage.writer.write(zombie)
+
+    assert not zombie.accepted
+    assert [one.label for one in stage.orchestrator.tree(root)] == ["top", "a"]
+    assert check(stage.store, roots=[root]) == []
+
+
+def test_a_task_is_stored_once_when_the_answer_of_the_commit_was_lost(stage: Stage) -> None:
+    root = stage.submit(command_of(leaf("a", does="task", seconds=1.0)))
+    request = stage.runner.caller.call(claim(stage, root), continued=False)
+    stage.writer.write(request)
+
+    again = stage.writer.write(Request(root, request.event))
+
+    assert not again.accepted
+    assert len(stage.orchestrator.tasks([root])) == 1
+
+
+def test_a_silent_task_that_counts_as_failed_is_cleared(stage: Stage) -> None:
+    root = play_out(stage, leaf("a", does="vendor_silent"))
+
+    assert stage.statuses(root) == {"a": Status.FAILED}
+    assert [one.state for one in stage.orchestrator.tasks([root])] == [TaskState.CLEARED]
+
+
+def test_a_poll_that_finds_no_database_says_so_to_the_scheduler(
+    stage: Stage, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def poll(scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
+        raise UnavailableError("the database is away")
+
+    stage.submit(command_of(leaf("a", does="task", seconds=1.0)))
+    stage.play()
+    monkeypatch.setattr(outside, "poll", poll)
+
+    with pytest.raises(UnavailableError):
+        stage.turn(timedelta(seconds=5))
