@@ -6,12 +6,15 @@ This package is a client and knows neither the store nor Celery; the administrat
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 
 from orchestrator.cli.exits import CliError
 
+# `sqlalchemy.exc.OperationalError: (psycopg.OperationalError) connection failed: ...`
+_RAISED = re.compile(r"[\w.]+(?:Error|Exception): (?:\([\w.]+\) )?(.+)")
 PROGRAM = (sys.executable, "-m", "workers.admin")
 
 
@@ -34,6 +37,7 @@ def administrate(*words: str, environment: Mapping[str, str] | None = None) -> s
 
 
 def _last_line(text: str) -> str:
+    """Gives our own sentence, or the error's own line at the end of a trace of Python's."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    # A sentence of ours stands last; a trace of Python's ends with the error's own line, too.
-    return lines[-1].removeprefix("error: ") if lines else ""
+    errors = [found[1] for line in lines if (found := _RAISED.match(line))]
+    return errors[-1] if errors else lines[-1].removeprefix("error: ") if lines else ""

@@ -23,14 +23,15 @@ from orchestrator.cli.console import (
 )
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.server import Server, connect
-from orchestrator.cli.words import age, bar, look, percent, status_text
+from orchestrator.cli.words import age, bar, brief, look, percent, status_text
 from orchestrator.core.status import Status
 
 REFRESH_S = 1.0
+WIDE = 140
 _FILTERS = {"entity", "kind", "owner", "correlation_id", "q"}
 
 
-def list_commands(  # noqa: PLR0917 - options, all given by name
+def list_commands(
     status: Annotated[
         str | None, typer.Option("--status", "-s", help="statuses, comma-separated")
     ] = None,
@@ -99,7 +100,7 @@ def command_table(commands: list[Json], width: int) -> Table:
     table.columns[1].ratio = 1
     table.columns[2].min_width = 11
     table.columns[4].max_width = 20
-    table.expand = width < 140
+    table.expand = width < WIDE
     room = 20 if width >= 100 else 8
     for command in commands:
         style = look(command["status"]).style
@@ -109,7 +110,7 @@ def command_table(commands: list[Json], width: int) -> Table:
             progress = Text.assemble(bar(command["progress"], room, style), f" {shown:>4}")
         table.add_row(
             command["short_id"],
-            command["label"],
+            command["label"] if width >= WIDE else brief(command["label"]),
             status_text(command["status"]),
             progress,
             command["owner"],

@@ -33,7 +33,7 @@ def queues(output: OutputOption = Output.TABLE) -> None:
 
 def adapters(output: OutputOption = Output.TABLE) -> None:
     """List the outside systems that commands can work in."""
-    _show("adapters", output, ("adapter", "facts"), _adapter_row)
+    _show("adapters", output, ("adapter", "news", "at work in"), _adapter_row)
 
 
 def locks(output: OutputOption = Output.TABLE) -> None:
@@ -79,8 +79,8 @@ def _worker_row(worker: Json) -> Iterable[Any]:
 
 
 def _adapter_row(adapter: Json) -> Iterable[Any]:
-    facts = (f"{name}={value}" for name, value in adapter.items() if name != "name")
-    return adapter["name"], "  ".join(facts)
+    news = "reports by itself" if adapter["pushes"] else "is polled"
+    return adapter["name"], news, ", ".join(adapter["scopes"])
 
 
 def _lock_row(lock: Json) -> Iterable[Any]:

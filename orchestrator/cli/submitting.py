@@ -16,7 +16,7 @@ from orchestrator.cli.watching import Timeout, check_succeeded, follow, seconds
 from orchestrator.cli.words import status_text
 
 
-def submit(  # noqa: PLR0917 - options, all given by name
+def submit(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="see `orchestrator kinds`")],
     param: Annotated[
         list[str] | None,

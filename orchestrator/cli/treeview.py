@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from orchestrator.cli.console import Json
-from orchestrator.cli.words import bar, clock, duration_s, look, percent, status_text
+from orchestrator.cli.words import bar, brief, clock, duration_s, look, percent, status_text
 from orchestrator.core.status import Status
 
 FOLD_ABOVE = 6
@@ -20,6 +20,8 @@ FOLD_ABOVE = 6
 _TELLING = frozenset({Status.FAILED, Status.NEEDS_ATTENTION})
 _ADVANCING = frozenset({Status.RUNNING, Status.WAITING})
 _BAR_WIDTH = 20
+WIDE = 140
+"""From so many columns on, labels are shown with their UUIDs in full."""
 
 
 def render_tree(tree: Json, *, width: int, now: datetime | None = None) -> RenderableType:
@@ -69,7 +71,9 @@ def _runs(parts: list[Json]) -> Iterator[list[Json]]:
 def _line(command: Json, now: datetime, width: int) -> Text:
     status = command["status"]
     found = look(status)
-    text = Text.assemble((f"{found.symbol} ", found.style), (command["label"], found.style))
+    shorten = brief if width < WIDE else str
+    label = shorten(command["label"])
+    text = Text.assemble((f"{found.symbol} ", found.style), (label, found.style))
     if command["best_effort"]:
         text.append(" (best effort)", "dim")
     if status in _ADVANCING and command["progress"] is not None:
@@ -81,8 +85,10 @@ def _line(command: Json, now: datetime, width: int) -> Text:
         text.append(f"  {clock(took)}", "dim")
     if status != Status.SUCCEEDED and (status not in _ADVANCING or not command["progress"]):
         text.append(f"  {status.replace('_', ' ')}", found.style)
+    if status in _TELLING:
+        text.append(f"  {command['short_id']}", "bold")  # what an operator has to type
     if command.get("message") and status != Status.SUCCEEDED:
-        text.append(f"  {command['message']}", "dim")
+        text.append(f"  {shorten(command['message'])}", "dim")
     text.no_wrap = True
     text.overflow = "ellipsis"
     return text

@@ -20,7 +20,7 @@ Message = Annotated[str | None, typer.Option("--message", "-m")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o")]
 
 
-def create(  # noqa: PLR0917 - options, all given by name
+def create(
     description: Annotated[str, typer.Argument(metavar="DESCRIPTION")],
     parent: Annotated[
         str | None, typer.Option("--parent", help="a command or task; none is a job of its own")

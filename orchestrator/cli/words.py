@@ -37,6 +37,7 @@ LOOKS: Mapping[Status, Look] = {
     Status.COMPENSATED: Look("↶", "yellow"),
 }
 
+_UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
@@ -60,11 +61,16 @@ def status_text(status: str) -> Text:
     return Text(f"{found.symbol} {status.replace('_', ' ')}", style=found.style)
 
 
+def brief(text: str) -> str:
+    """Gives a text with its UUIDs cut to their first eight characters, so that a line can hold it."""
+    return _UUID.sub(r"\1…", text)
+
+
 def bar(progress: float | None, width: int, style: str) -> Text:
     """Gives a bar of that many columns, its done part in the given style."""
     share = min(max(progress or 0.0, 0.0), 1.0)
     done = round(share * width)
-    return Text.assemble(("━" * done, style), ("━" * (width - done), "bright_black"))
+    return Text.assemble(("━" * done, style), ("─" * (width - done), "bright_black"))
 
 
 def percent(progress: float | None) -> str:

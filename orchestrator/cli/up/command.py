@@ -35,7 +35,7 @@ class One(StrEnum):
     SIMULATORS = "simulators"
 
 
-def up(  # noqa: PLR0917 - options, all given by name
+def up(
     part: Annotated[
         One | None,
         typer.Argument(metavar="[PART]", help="api, worker, scheduler, flower, simulators"),

@@ -131,6 +131,6 @@ def flower(host: str, port: int) -> Part:
     """Flower, Celery's own page."""
     command = (
         *(sys.executable, "-m", "celery", "-A", "workers", "flower"),
-        *(f"--address={host}", f"--port={port}", "--logging=warning"),
+        *(f"--address={host}", f"--port={port}", "--logging=error"),
     )
     return Part(name="flower", command=command, stage=SERVICES, port=port)
