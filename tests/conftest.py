@@ -14,7 +14,7 @@ from tests import services
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
-    """Logs tracebacks in plain: the renderer for terminals would draw every local of every frame."""
+    """Logs tracebacks in plain: the renderer for terminals would draw every local of them."""
     renderer = structlog.dev.ConsoleRenderer(
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )

@@ -58,8 +58,9 @@ class Reporter:
         """Stores the first report of a start; the command hears of an end when it is ready to."""
         task = unit.tx.find_task(replace(report, task_id=task_id))
         if task is not None:
-            started = replace(task, state=TaskState.POLLING)
-            self._apply(unit, started, report)
+            if task.state is TaskState.INITIALIZING:  # one that was slow to start it may come last
+                task = replace(task, state=TaskState.POLLING)
+            self._apply(unit, task, report)
 
     def _apply(self, unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> None:
         if task.state in (TaskState.ENDED, TaskState.CLEARED) and task.status.has_ended:

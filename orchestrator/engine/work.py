@@ -32,6 +32,7 @@ OUTCOME_OF_TASK = {
     TaskStatus.FAILED: Outcome.FAILED,
     TaskStatus.ABORTED: Outcome.STOPPED,
 }
+MOMENT = timedelta(microseconds=1)
 LIVE = tuple(status for status in Status if status not in FINAL)
 
 
@@ -214,14 +215,8 @@ class UnitOfWork:
         match effect:
             case StoreValue(value):
                 self._values[command_id] = value
-            case StoreTask(task, tries, retry_in):
-                command = self._commands[command_id]
-                task_id = str(UUID(int=self.rng.getrandbits(128), version=4))
-                self.tx.insert_task(
-                    task_of(
-                        command, task, task_id=task_id, now=self.now, tries=tries, retry_in=retry_in
-                    )
-                )
+            case StoreTask():
+                self._store_task(self._commands[command_id], effect)
             case Effect.ACQUIRE_LOCKS:
                 self._acquire(command_id)
             case Effect.RELEASE_LOCKS:
@@ -235,6 +230,21 @@ class UnitOfWork:
                 self.tx.drop_parts(command_id)
             case Effect.CHECK_TASK:
                 self._check_task(command_id)
+
+    def _store_task(self, command: CommandEntity, wanted: StoreTask) -> None:
+        """Stores it as the newest of its command, whatever the clock says: that is the one it is at."""
+        earlier = self.tx.open_task(command.command_id)
+        new = task_of(
+            command,
+            wanted.task,
+            task_id=str(UUID(int=self.rng.getrandbits(128), version=4)),
+            now=self.now,
+            tries=wanted.tries,
+            retry_in=wanted.retry_in,
+        )
+        if earlier is not None and new.created_at <= earlier.created_at:
+            new = replace(new, created_at=earlier.created_at + MOMENT)
+        self.tx.insert_task(new)
 
     def _acquire(self, command_id: str) -> None:
         if command_id in self._new:
@@ -350,7 +360,8 @@ def event_of_end(task: TaskEntity) -> ev.Event | None:
     outcome = OUTCOME_OF_TASK.get(task.status)
     if outcome is None:
         return None
-    reason = task.message if outcome is not Outcome.SUCCEEDED else None
+    came_out = f"{task.description or task.verb} {task.status} outside"
+    reason = None if outcome is Outcome.SUCCEEDED else task.message or came_out
     retry_in = None if task.retry_s is None else timedelta(seconds=task.retry_s)
     return ev.TaskEnded(outcome, task.result, reason, retry_in, task.tries)
 

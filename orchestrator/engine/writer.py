@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
-from orchestrator.core.errors import ContendedError
+from orchestrator.core.errors import ConflictError, ContendedError
 from orchestrator.core.event import Done, Event, Suspended
 from orchestrator.core.moves import is_left_to_crew
 from orchestrator.core.ports import Clock, Store
@@ -132,8 +132,9 @@ class Writer:
         for attempt in range(TRIES + 1):
             try:
                 self._transact(batch, trusting=attempt == 0)
-            except ContendedError:
-                if attempt == TRIES:
+            except (ContendedError, ConflictError) as problem:
+                # What was read ahead may be stale, and then so is a conflict that it led to.
+                if attempt == TRIES or (attempt and isinstance(problem, ConflictError)):
                     raise
                 for request in batch:  # what was read ahead may be what is not true any more
                     for one in request.near:

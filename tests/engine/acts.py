@@ -207,7 +207,7 @@ FAILS = Refused("it may not be")
 POLL = timedelta(seconds=3)  # longer than the poller's interval
 
 
-def part_of(shape: Any) -> Part:  # noqa: PLR0911 - one line for each way to write a part
+def part_of(shape: Any) -> Part:
     """Reads a part written as JSON: a step's name, ["seq", …], ["best", …] and so on."""
     match shape:
         case str(name):
