@@ -60,7 +60,7 @@ def read_statuses(texts: list[str] | None) -> tuple[Status, ...]:
     return tuple(known[word] for word in words if word)
 
 
-def command_query(  # noqa: PLR0917 - FastAPI calls it, by name
+def command_query(
     status: Statuses = None,
     kind: str | None = None,
     owner: str | None = None,

@@ -39,7 +39,7 @@ def register(
 
 
 @router.get("")
-def list_tasks(  # noqa: PLR0917 - FastAPI calls it, by name
+def list_tasks(
     caller: Reader,
     vendors: AtCounter,
     vendor: str | None = None,

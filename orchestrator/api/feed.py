@@ -21,7 +21,7 @@ EVENT_STREAM = "text/event-stream"
 
 
 @router.get("/feed", responses={200: {"content": {EVENT_STREAM: {}, "application/json": {}}}})
-async def feed(  # noqa: PLR0917 - FastAPI calls it, by name
+async def feed(
     request: Request,
     _: Reader,
     desk: AtDesk,
