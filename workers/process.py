@@ -15,6 +15,7 @@ import structlog
 from orchestrator.core import event as ev
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.ports import WorkerRow
+from orchestrator.engine.place import here
 from orchestrator.engine.writer import Request
 from workers import points
 from workers.wiring import Wiring, wiring
@@ -61,6 +62,7 @@ class Lease:
                 started_at=self._started_at,
                 alive_until=self._wired.clock.now() + timedelta(seconds=settings.lease_seconds),
                 kinds=self._wired.catalog.kinds,
+                place=here(),
             )
         )
 
@@ -70,6 +72,8 @@ class Lease:
                 self.renew()
             except (UnavailableError, ContendedError) as problem:
                 log.warning("heartbeat_failed", why=str(problem))
+            except Exception:  # a process that lives and is held for dead would do no good
+                log.exception("heartbeat_broke")
 
 
 class Process:

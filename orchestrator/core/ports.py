@@ -94,7 +94,10 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
-    """A process that runs verbs, or schedules; `alive_until` is its lease."""
+    """A process that runs verbs, or schedules; `alive_until` is its lease.
+
+    `place` says where `pid` means something; empty is nowhere.
+    """
 
     worker_id: str
     name: str
@@ -104,6 +107,7 @@ class WorkerRow:
     started_at: datetime
     alive_until: datetime
     kinds: tuple[str, ...] = ()
+    place: str = ""
 
 
 class Transaction(Protocol):

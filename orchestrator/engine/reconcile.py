@@ -6,7 +6,6 @@ that could get old.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -15,10 +14,11 @@ import structlog
 
 from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import ConflictError
+from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.ports import Clock, Sender, Store, WorkerRow
 from orchestrator.core.status import Outcome, Status
 from orchestrator.engine.control import Control
+from orchestrator.engine.place import here
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.writer import Request, Writer
 
@@ -48,6 +48,7 @@ class Reconciler:
         self.sender = sender
         self.clock = clock
         self.is_busy = is_busy
+        self._here = here()
         self._leading_since: datetime | None = None
 
     def tick(self) -> int:
@@ -80,8 +81,13 @@ class Reconciler:
     def _tell(self, command: CommandEntity, event: ev.Event) -> None:
         try:
             done = self.writer.write(Request(command.command_id, event))
-        except ConflictError:
-            return  # it has moved on since we looked
+        except (ConflictError, ContendedError):
+            return  # it has moved on since we looked, or somebody is at it now
+        except UnavailableError:
+            raise
+        except Exception:
+            log.exception("command_in_the_way", command=command.command_id)
+            return  # whatever is wrong with it, those after it shall not wait for it
         self.sender.launch(done.ready)
 
     # --- dead workers ----------------------------------------------------------------------------
@@ -106,7 +112,7 @@ class Reconciler:
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
         """Believes a process table at once, a lease only when it has itself been there to see it renewed."""
-        if worker.host == socket.gethostname() and not _process_lives(worker):
+        if worker.place == self._here and not _process_lives(worker):
             return True
         since = self._leading_since or now
         return worker.alive_until < now and now - since > CERTAIN_AFTER
@@ -141,9 +147,11 @@ def _is_really_due(command: CommandEntity, now: datetime) -> bool:
 
 
 def _process_lives(worker: WorkerRow) -> bool:
+    """Tells whether there is such a process. Should another have its id by now, the lease tells soon enough.
+
+    (When it was born would tell, but not to somebody whose clock has been set since.)
+    """
     try:
-        process = psutil.Process(worker.pid)
-        born_before = process.create_time() <= worker.started_at.timestamp() + 5
-        return born_before and process.status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(worker.pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

@@ -110,6 +110,7 @@ class Scheduling:
             "started_at": row.started_at,
             "alive_until": row.alive_until,
             "kinds": list(row.kinds),
+            "place": row.place,
         }
         with self.writing() as connection:
             renewed = connection.execute(
@@ -140,6 +141,7 @@ class Scheduling:
                 started_at=row.started_at,
                 alive_until=row.alive_until,
                 kinds=tuple(row.kinds or ()),
+                place=row.place,
             )
             for row in rows
         ]

@@ -23,6 +23,19 @@ from orchestrator.store.watching import Watching
 
 BUSY_TIMEOUT_S = 15
 CONTENDED = {"40001", "40P01", "55P03", "22012"}  # serialisation, deadlock, lock, `save_and_log`
+POSTGRESQL = {
+    "connect_timeout": 5,
+    "application_name": "orchestrator",
+    # A process that freezes in the middle of a transaction holds its rows until the server ends it;
+    # until then nobody shall wait for them for ever.
+    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s",
+    # Nor for a server that has vanished without a word.
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""How we connect to PostgreSQL; what the URL says of these outweighs it."""
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
@@ -46,7 +59,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
                 pool_size=pool_size,
                 max_overflow=10,
                 pool_timeout=10,
-                connect_args={"connect_timeout": 5, "application_name": "orchestrator"},
+                connect_args={**POSTGRESQL, **parsed.query},
             )
         case "sqlite":
             engine = sa.create_engine(

@@ -219,6 +219,7 @@ worker = sa.Table(
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("alive_until", Instant, nullable=False),
     sa.Column("kinds", Json),
+    sa.Column("place", Text, nullable=False, server_default=""),
 )
 
 lease = sa.Table(

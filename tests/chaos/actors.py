@@ -79,7 +79,7 @@ class Actor:
                 self.act()
             except PASSING as problem:
                 self.troubles[type(problem).__name__] += 1
-            except BaseException as problem:  # noqa: BLE001 - handed to whoever stops the actor
+            except BaseException as problem:
                 self.error = problem
                 return
 

@@ -109,7 +109,7 @@ class Gremlin:
         return self.crew.kill(self.rng.choice(names), down_s=self.rng.uniform(0, down_s))
 
     def _kill_all(self) -> bool:
-        return any([self.crew.kill(name) for name in self.crew.named("worker")])
+        return sum(self.crew.kill(name) for name in self.crew.named("worker")) > 0
 
     def _kill_child(self) -> bool:
         forking = self.crew.named("worker-forks")
@@ -129,7 +129,7 @@ class Gremlin:
 
     def _listen(self) -> None:
         """Remembers messages, to replay them when they are old."""
-        self._old.extend(self.broker.client.lrange(QUEUE, 0, 20))
+        self._old.extend(self._messages(20))
         del self._old[:-MESSAGES_KEPT]
 
     def _flush(self) -> bool:
@@ -150,7 +150,7 @@ class Gremlin:
         return bool(old)
 
     def _double(self) -> bool:
-        found = self.broker.client.lrange(QUEUE, 0, -1)
+        found = self._messages(-1)
         if found:
             self.broker.client.rpush(QUEUE, *found[:200])
         return bool(found)
@@ -172,6 +172,10 @@ class Gremlin:
         if found:
             self._later.append((time.monotonic() + self.rng.uniform(1, 10), bring_back))
         return bool(found)
+
+    def _messages(self, last: int) -> list[bytes]:
+        found = self.broker.client.lrange(QUEUE, 0, last)
+        return [one for one in found if isinstance(one, bytes)]
 
     def _take_all(self) -> list[bytes]:
         with self.broker.client.pipeline() as pipe:

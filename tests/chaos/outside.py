@@ -36,10 +36,10 @@ class Remote(MutableMapping[str, Record]):
         ask("drop", key=key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(ask("keys"))
+        return iter(ask("all_keys"))
 
     def __len__(self) -> int:
-        return len(ask("keys"))
+        return len(ask("all_keys"))
 
 
 def ask(verb: str, **what: Any) -> Any:
@@ -87,7 +87,7 @@ class Books:
         with self._open() as connection:
             connection.execute("DELETE FROM record WHERE key = ?", (key,))
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Gives the keys of all records."""
         with self._open() as connection:
             return [row[0] for row in connection.execute("SELECT key FROM record")]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from orchestrator import Command
+from orchestrator.core.ports import WorkerRow
 from orchestrator.core.status import FINAL, Status
+from orchestrator.engine.place import here
+from orchestrator.engine.writer import Request
+from orchestrator.store.sql import make_engine
 from orchestrator.testing import Stage
 from tests.model.commands import KINDS, command_of
 from tests.model.outside import Outside
@@ -47,3 +57,80 @@ def test_a_command_whose_check_fails_has_no_parts_left_over(
     found = stage.orchestrator.tree(root_id)
     assert {one.label: one.status for one in found if one.status not in FINAL} == {}
     assert [one.status for one in found if one.label == "first"] == [Status.SKIPPED]
+
+
+class Idle(Command, kind="findings.idle"):
+    """Does nothing."""
+
+    def execute(self) -> None:
+        return
+
+
+@pytest.fixture
+def idle() -> Stage:
+    return Stage((Idle,))
+
+
+def register(stage: Stage, *, place: str, pid: int, started_at: datetime) -> WorkerRow:
+    row = WorkerRow(
+        worker_id="another",
+        name="another",
+        role="worker",
+        host="a-host",
+        pid=pid,
+        started_at=started_at,
+        alive_until=stage.clock.now() + timedelta(hours=1),
+        place=place,
+    )
+    stage.store.heartbeat(row)
+    return row
+
+
+def claimed_by_another(stage: Stage) -> str:
+    command_id = stage.submit(Idle())
+    stage.writer.write(Request(command_id, worker_id="another", kinds=stage.catalog))
+    return command_id
+
+
+def dead_pid() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_a_worker_whose_clock_was_wrong_when_it_began_is_not_held_for_dead(idle: Stage) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=7)
+    register(idle, place=here(), pid=os.getpid(), started_at=long_ago)
+    claimed_by_another(idle)
+
+    assert idle.reconciler.release_the_dead() == 0
+
+
+def test_a_process_id_means_nothing_in_another_place(idle: Stage) -> None:
+    row = register(idle, place="elsewhere", pid=dead_pid(), started_at=datetime.now(UTC))
+    claimed_by_another(idle)
+
+    assert idle.reconciler.release_the_dead() == 0
+
+    idle.store.heartbeat(replace(row, worker_id="a neighbour", place=here()))
+    assert idle.reconciler.release_the_dead() == 0
+    assert {one.worker_id for one in idle.store.workers()} == {"another", "stage"}
+
+
+def test_a_worker_that_died_here_is_not_waited_for(idle: Stage) -> None:
+    register(idle, place=here(), pid=dead_pid(), started_at=datetime.now(UTC))
+    command_id = claimed_by_another(idle)
+
+    assert idle.reconciler.release_the_dead() == 1
+    assert idle.orchestrator.get(command_id).status is Status.READY
+
+
+def test_nobody_waits_for_ever_for_rows_that_a_frozen_process_holds(postgres_url: str) -> None:
+    engine = make_engine(postgres_url)
+
+    with engine.connect() as connection:
+        waits = connection.execute(sa.text("SHOW lock_timeout")).scalar_one()
+        holds = connection.execute(sa.text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+
+    engine.dispose()
+    assert (waits, holds) == ("5s", "15s")

@@ -126,7 +126,7 @@ def _tree(command_id: str) -> str:
 
 def _running(here: Installation) -> list[str]:
     outside = Outside(
-        {key: record for key in here.outside.keys() if (record := here.outside.get(key))}
+        {key: record for key in here.outside.all_keys() if (record := here.outside.get(key))}
     )
     outside.time = time.monotonic
     return outside.running()

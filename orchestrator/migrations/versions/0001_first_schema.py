@@ -264,6 +264,7 @@ def upgrade() -> None:
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("alive_until", Instant, nullable=False),
         sa.Column("kinds", Json),
+        sa.Column("place", Text, nullable=False, server_default=""),
     )
 
 
