@@ -64,13 +64,13 @@ class Canvas:
         return chain(self.signature(command), *followers) if followers else self.signature(command)
 
     def _followers(self, command: CommandEntity) -> Iterable[Signature]:
-        next_id, length = command.next_id, 1
-        while next_id is not None and length < CHAIN_LENGTH:
-            follower = self._store.get(next_id)
-            if follower is None or follower.mode is not None:
+        if command.parent_id is None or command.next_id is None:
+            return
+        after = str(command.order + 1)
+        for follower in self._store.get_parts(command.parent_id, (), CHAIN_LENGTH, after).items:
+            if follower.mode is not None or not follower.in_sequence:
                 return  # a composite opens its parts itself, and their canvas is made then
             yield self.signature(follower)
-            next_id, length = follower.next_id, length + 1
 
     def _chord(self, parent_id: str, parts: Sequence[CommandEntity]) -> Signature:
         """Gives the parts as the header, and their parent as the body that the last of them opens."""

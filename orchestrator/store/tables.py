@@ -89,6 +89,13 @@ sa.Index(
     sqlite_where=_c.parent_id.is_(None),
 )
 sa.Index(
+    "ix_command_entity_action_state",  # the counts above every list, and lists of one status
+    _c.action_state,
+    _c.created_at,
+    postgresql_where=_c.parent_id.is_(None),
+    sqlite_where=_c.parent_id.is_(None),
+)
+sa.Index(
     "ix_command_entity_correlation_id",
     _c.correlation_id,
     postgresql_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),

@@ -135,6 +135,13 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 80},
     )
     op.create_index(
+        "ix_command_entity_action_state",
+        "command_entity",
+        ["action_state", "created_at"],
+        postgresql_where=sa.text("parent_id IS NULL"),
+        sqlite_where=sa.text("parent_id IS NULL"),
+    )
+    op.create_index(
         "ix_command_entity_correlation_id",
         "command_entity",
         ["correlation_id"],
