@@ -34,7 +34,7 @@ from tests.model.outside import SYSTEM, Folder, Outside
 from tests.model.plans import VENDORS, Node, from_json
 from tests.model.world import FileWorld, World
 
-RETRY = Retry(attempts=4, first=timedelta(seconds=0.2), most=timedelta(seconds=1))
+RETRY = Retry(attempts=6, first=timedelta(seconds=0.2), most=timedelta(seconds=1))
 HANG_TIMEOUT = timedelta(seconds=2)
 TASK_TIMEOUT = timedelta(seconds=30)
 FROZEN_TIMEOUT = timedelta(seconds=6)

@@ -155,14 +155,23 @@ class _Oracle:
             return {F}
         if not node.parts:
             return self._by_script(node, command)
-        if self._cut_off(node, command, stopped=stopped):
+        if command.status is Status.SKIPPED and self._ordered("skip", command):
             return set()
+        if self._cut_off(node, command, stopped=stopped):
+            return self._as_stopped(command)
         found = [S]
         for part, row in self._pairs(node, command):
             found.append(self._counts_as(part, self._outcome(part, row, stopped=stopped)))
             if node.mode == "sequence" and found[-1] is not S:
                 break  # what follows was never begun
         return {next(one for one in WORSE if one in found)}
+
+    def _as_stopped(self, command: CommandEntity) -> set[Outcome]:
+        """Gives what follows from parts none of which was begun: each was stopped, skipped, or cut off."""
+        rows = self._parts.get(command.command_id, [])
+        if any(row.status is Status.STOPPED for row in rows):
+            return {X}
+        return {S} if all(self._ordered("skip", row) for row in rows) else set()
 
     def _by_script(self, node: Node, command: CommandEntity) -> set[Outcome]:
         right = {S} if node.does in GOOD else set() if node.does in UNKNOWN else {F}

@@ -73,6 +73,8 @@ class Process:
 
     def launch(self, commands: Sequence[CommandEntity]) -> None:
         """Sends nudges into the broker: the `Sender` of this process."""
+        if not commands:
+            return
         fault("before_publish")
         self.play.broker.send([one.command_id for one in commands])
         fault("after_publish")

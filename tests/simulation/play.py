@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import greenlet
@@ -33,9 +33,10 @@ from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
 from tests.simulation.crowd import Crowd, Tree
 
 STEPS = 120  # of trouble, before everything calms down
-MOST_STEPS = 6_000
+MOST_STEPS = 3_000
 RUDE = 2  # deaths of processes, freezes, missed heartbeats: fewer than a command may outlive
 DEATHS = 12
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
 LEAVING = frozenset({"before_ack", "after_ack", "before_claim", "after_claim", "before_verb",
                      "after_verb", "before_start", "after_start", "before_publish",
                      "after_publish"})  # fmt: skip
@@ -256,25 +257,37 @@ class Play:
 
     def _calm(self, number: int) -> bool:
         """One step after it: fair, and until nothing is left to do."""
-        moved = self._work()
-        if not moved:
-            moved = self.crowd.submit() or self.crowd.settle()
-        if not moved:
-            self._replace_the_dead()
-            if self._is_over():
-                return True
-            for scheduler in self.schedulers:
-                self._guarded(scheduler.tick)
-            self.crowd.vendor()
-            for worker in self.workers:
-                self._watch(worker)
-            if not self.broker.nudges:
-                self._pass(0.5 if number % 8 else 5.0)
-            self.crowd.read_feed()
+        if self._work() or self.crowd.submit():
+            return False
+        self._replace_the_dead()
+        if self._is_over():
+            return True
+        for scheduler in self.schedulers:
+            self._guarded(scheduler.tick)
+        for worker in self.workers:
+            self._watch(worker)
+        self.crowd.vendor()
+        self.crowd.read_feed(limit=20)
+        if not self.broker.nudges or not any(one.has_room for one in self.workers):
+            self._pass(self._until_next())
+            if number % 4 == 0:
+                self.crowd.settle()
         return False
 
+    def _until_next(self) -> float:
+        """Gives the seconds until something is due, so that nobody waits through empty time."""
+        rows = [*self.store.due(FAR, 100), *self.store.overdue_tasks(FAR, 100)]
+        times = [(one.wake_at - self._began).total_seconds() for one in rows if one.wake_at]
+        times += [one["ends_at"] for one in OUTSIDE.records.values()]
+        times += [one.until or 0.0 for process in self._processes() for one in process.threads]
+        now = self.time()
+        return min((one - now for one in times if one > now), default=2.0) + 0.01
+
     def _is_over(self) -> bool:
-        stored = [one for tree in self.crowd.trees for one in self.store.tree(tree.root or "")]
+        roots = [tree.root for tree in self.crowd.trees if tree.root]
+        if any(one.status not in FINAL for one in self.store.get_all(roots)):
+            return False
+        stored = [one for root in roots for one in self.store.tree(root)]
         tasks = self.store.tasks([one.command_id for one in stored])
         return (
             all(one.status in FINAL for one in stored)
