@@ -97,6 +97,22 @@ def test_a_worker_that_lost_its_claim_stores_no_parts(stage: Stage) -> None:
     assert check(stage.store, roots=[root]) == []
 
 
+def test_a_zombie_that_trusts_what_it_saw_is_only_fenced(stage: Stage) -> None:
+    late = Node(name="b", mode="sequence", parts=(leaf("c"),))
+    root = stage.submit(command_of(group(leaf("a"), late)))
+    first = stage.orchestrator.tree(root)[1]
+    claimed = claim(stage, first.command_id)
+    zombie = stage.runner.caller.call(claimed, continued=False)
+    zombie.seen, zombie.near = claimed.command, (claimed.command.next_id or "",)
+    stage.writer.write(Request(first.command_id, ev.Failed(1, "ran past its timeout")))
+
+    stage.writer.write(zombie)
+
+    assert not zombie.accepted
+    assert stage.orchestrator.get(root).status is Status.FAILED
+    assert check(stage.store, roots=[root]) == []
+
+
 def test_a_task_is_stored_once_when_the_answer_of_the_commit_was_lost(stage: Stage) -> None:
     root = stage.submit(command_of(leaf("a", does="task", seconds=1.0)))
     request = stage.runner.caller.call(claim(stage, root), continued=False)
