@@ -59,8 +59,8 @@ def contest(
                     continue
                 if peer.name in missing:
                     reason = f"not available: {missing[peer.name]}"
-                elif not peer.plays(work.letter):
-                    reason = peer.reason(work.letter)
+                elif not peer.plays(work.key):
+                    reason = peer.reason(work.key)
                 else:
                     yield _run(servers, peer, pythons[peer.name], work, number)
                     continue

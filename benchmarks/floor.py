@@ -70,7 +70,7 @@ class Floor:
     def await_workers(self) -> None:
         return
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
         return []
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:

@@ -41,12 +41,13 @@ def step(command: int, part: int) -> None:
     """Is the trivial step of every contestant: one appended line, and the sleep that is ordered.
 
     A line is one write of an appending descriptor, so lines of several processes do not mix, and
-    what a killed process wrote is kept.
+    what a killed process wrote is kept. It is written before the sleep, so that a step which is
+    killed midway and runs again counts as repeated.
     """
     order = _order()
+    os.write(_open(order.directory), b"%d %d\n" % (command, part))
     if order.step_s:
         time.sleep(order.step_s)
-    os.write(_open(order.directory), b"%d %d\n" % (command, part))
 
 
 async def step_async(command: int, part: int) -> None:
@@ -54,9 +55,9 @@ async def step_async(command: int, part: int) -> None:
     import asyncio  # noqa: PLC0415 - threads of other contestants need not load it
 
     order = _order()
+    os.write(_open(order.directory), b"%d %d\n" % (command, part))
     if order.step_s:
         await asyncio.sleep(order.step_s)
-    os.write(_open(order.directory), b"%d %d\n" % (command, part))
 
 
 def tally(room: Path) -> Tally:

@@ -77,8 +77,8 @@ class Contestant(Protocol):
     def await_workers(self) -> None:
         """Returns when all workers take work."""
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        """Submits the commands, one by one as a caller would, and gives their handles."""
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
+        """Submits commands of so many parts, one by one as a caller would; gives their handles."""
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:
         """Waits for the handles' final states, as a caller would; gives how many ended in time."""

@@ -75,9 +75,8 @@ class Ours:
     def _count_workers(self) -> int:
         return sum(worker.role == "worker" for worker in self.app.store.workers())
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
         kind = Chain if shape == "chain" else Fan
-        parts = self._order.parts
         return [self.app.submit(kind(command=number, parts=parts)).id for number in commands]
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:
@@ -92,11 +91,11 @@ class Ours:
         """Runs chains in a store that already holds many ended commands."""
         order = self._order
         start_and_warm_up(order, self, processes)
-        (template,) = self.submit("chain", [WARM_UP_FROM + 999])
+        (template,) = self.submit("chain", [WARM_UP_FROM + 999], order.parts)
         self.wait([template], order.deadline_s)
         trees = fill(order.postgres, template, order.stored)
         with measured() as elapsed:
-            handles = self.submit("chain", range(order.commands))
+            handles = self.submit("chain", range(order.commands), order.parts)
             self.wait(handles, order.deadline_s)
             seconds = elapsed()
         found = tally(order.room)

@@ -15,6 +15,7 @@ from benchmarks.processes import Processes, until
 
 PREFIX = "BENCH "
 WARM_UP_COMMANDS = 24
+WARM_UP_PARTS = 10
 KILL_AFTER = 0.25
 """Workers are killed when this share of all steps has run."""
 
@@ -57,13 +58,13 @@ def start_and_warm_up(order: Order, contestant: Contestant, processes: Processes
     processes.start(contestant.worker_commands())
     contestant.await_workers()
     numbers = range(WARM_UP_FROM, WARM_UP_FROM + WARM_UP_COMMANDS)
-    contestant.wait(contestant.submit("chain", numbers), order.deadline_s)
+    contestant.wait(contestant.submit("chain", numbers, WARM_UP_PARTS), order.deadline_s)
 
 
 def _run(order: Order, contestant: Contestant, processes: Processes) -> Answer:
     start_and_warm_up(order, contestant, processes)
     with measured() as elapsed:
-        handles = contestant.submit(order.shape, range(order.commands))
+        handles = contestant.submit(order.shape, range(order.commands), order.parts)
         submitted_s = elapsed()
         ended = contestant.wait(handles, order.deadline_s)
         seconds = elapsed()
@@ -87,7 +88,7 @@ def _latency(order: Order, contestant: Contestant, processes: Processes) -> Answ
     with measured() as elapsed:
         for number in range(order.commands):
             before = elapsed()
-            contestant.wait(contestant.submit("chain", [number]), order.deadline_s)
+            contestant.wait(contestant.submit("chain", [number], order.parts), order.deadline_s)
             latencies.append(elapsed() - before)
         seconds = elapsed()
     answer = _counted(order, seconds, order.commands)
@@ -100,7 +101,7 @@ def _crash(order: Order, contestant: Contestant, processes: Processes) -> Answer
     wanted = order.commands * order.parts
     ledger = order.room / FILE
     size_before = ledger.stat().st_size
-    handles = contestant.submit(order.shape, range(order.commands))
+    handles = contestant.submit(order.shape, range(order.commands), order.parts)
     line_bytes = len(f"{order.commands // 2} {order.parts // 2}\n")
     until(
         lambda: ledger.stat().st_size - size_before > wanted * line_bytes * KILL_AFTER,
@@ -140,9 +141,9 @@ def _submit(order: Order, contestant: Contestant, processes: Processes) -> Answe
     if getattr(contestant, "submits_to_workers", False):
         processes.start(commands)
         contestant.await_workers()
-    contestant.submit("chain", range(WARM_UP_FROM, WARM_UP_FROM + 4))
+    contestant.submit("chain", range(WARM_UP_FROM, WARM_UP_FROM + 4), order.parts)
     with measured() as elapsed:
-        contestant.submit(order.shape, range(order.commands))
+        contestant.submit(order.shape, range(order.commands), order.parts)
         seconds = elapsed()
     return Answer(seconds=seconds, units=order.commands)
 

@@ -60,11 +60,11 @@ class RawCelery:
             what="the start of the workers",
         )
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        return [self._canvas(shape, command).apply_async() for command in commands]
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
+        return [self._canvas(shape, command, parts).apply_async() for command in commands]
 
-    def _canvas(self, shape: Shape, command: int) -> Any:
-        steps = [step.si(command, part) for part in range(self._order.parts)]
+    def _canvas(self, shape: Shape, command: int, parts: int) -> Any:
+        steps = [step.si(command, part) for part in range(parts)]
         return chain(*steps) if shape == "chain" else chord(steps, join.s())
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:

@@ -104,9 +104,8 @@ class Dbos:
             what="the start of the workers",
         )
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
         workflow = run_chain if shape == "chain" else run_fan
-        parts = self._order.parts
         if self._inside:
             return [DBOS.start_workflow(workflow, number, parts) for number in commands]
         options = {"workflow_name": workflow.__qualname__, "queue_name": QUEUE}

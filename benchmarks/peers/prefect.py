@@ -43,8 +43,8 @@ def work() -> None:
             future.result()
 
     def run(item: Item) -> None:
-        number, shape = item
-        (run_chain if shape == "chain" else run_fan)(number, order.parts)
+        number, (shape, parts) = item
+        (run_chain if shape == "chain" else run_fan)(number, parts)
 
     serve(order, run)
 
@@ -86,8 +86,8 @@ class Prefect:
     def await_workers(self) -> None:
         self._feeder.await_workers(self._order.workers)
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        self._feeder.feed([(number, shape) for number in commands])
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
+        self._feeder.feed([(number, (shape, parts)) for number in commands])
         return commands
 
     def wait(self, handles: Sequence[Any], deadline_s: float) -> int:

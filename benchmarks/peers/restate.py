@@ -34,8 +34,9 @@ def make_service(name: str) -> Any:
     service = restate.Service(name)
 
     @service.handler("chain")
-    async def chain(context: restate.Context, command: int) -> None:
-        for part in range(order.parts):
+    async def chain(context: restate.Context, size: list[int]) -> None:
+        command, parts = size
+        for part in range(parts):
             await context.run_typed("step", step_async, command=command, part=part)
 
     @service.handler("child")
@@ -43,9 +44,10 @@ def make_service(name: str) -> Any:
         await context.run_typed("step", step_async, command=place[0], part=place[1])
 
     @service.handler("fan")
-    async def fan(context: restate.Context, command: int) -> None:
+    async def fan(context: restate.Context, size: list[int]) -> None:
+        command, parts = size
         await restate.gather(
-            *(context.service_call(child, arg=[command, part]) for part in range(order.parts))
+            *(context.service_call(child, arg=[command, part]) for part in range(parts))
         )
 
     return service
@@ -126,19 +128,19 @@ class Restate:
             )
         return self._registered
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        return list(self._call(self._send(shape, commands)))
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
+        return list(self._call(self._send(shape, commands, parts)))
 
     def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
-    async def _send(self, shape: Shape, commands: Sequence[int]) -> list[str]:
+    async def _send(self, shape: Shape, commands: Sequence[int], parts: int) -> list[str]:
         """Sends one after the other, each to the next service in turn; gives the invocations."""
         found = []
         for number in commands:
             service = f"bench{number % self._order.workers}"
             url = f"{self._ingress}/{service}/{shape}/send"
-            answer = await self._client.post(url, json=number)
+            answer = await self._client.post(url, json=[number, parts])
             found.append(answer.raise_for_status().json()["invocationId"])
         return found
 

@@ -94,18 +94,18 @@ class TaskFlow:
     def await_workers(self) -> None:
         self._feeder.await_workers(self._order.workers)
 
-    def submit(self, shape: Shape, commands: Sequence[int]) -> Sequence[Any]:
-        self._feeder.feed([self._store(shape, number) for number in commands])
+    def submit(self, shape: Shape, commands: Sequence[int], parts: int) -> Sequence[Any]:
+        self._feeder.feed([self._store(shape, number, parts) for number in commands])
         return commands
 
-    def _store(self, shape: Shape, number: int) -> Item:
+    def _store(self, shape: Shape, number: int, parts: int) -> Item:
         """Stores the flow first, so that it can be resumed before it was ever begun."""
         book = models.LogBook(f"{BOOK}-{number}")
         book.meta.update({"number": number, "shape": shape})
         detail = models.FlowDetail(f"flow-{number}", uuid=book.uuid[:-4] + "beef")
         book.add(detail)
         taskflow.engines.save_factory_details(
-            detail, f"{MODULE}.make_flow", (shape, number, self._order.parts), {}
+            detail, f"{MODULE}.make_flow", (shape, number, parts), {}
         )
         with contextlib.closing(self._backend.get_connection()) as connection:
             connection.save_logbook(book)
