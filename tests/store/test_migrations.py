@@ -1,0 +1,57 @@
+"""The migrations make the tables that the code writes to, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command as alembic
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+import orchestrator
+from orchestrator.store.sql import make_engine
+from orchestrator.store.tables import metadata
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
+    """A database made by the migrations alone."""
+    url = f"sqlite:///{tmp_path / 'empty.db'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("empty_postgres_url")
+    engine = make_engine(url)
+    request.addfinalizer(engine.dispose)
+    alembic.upgrade(_config(engine), "head")
+    return engine
+
+
+def test_the_migrations_make_the_tables_of_the_code(migrated: sa.Engine) -> None:
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_indexes_are_those_of_the_code(migrated: sa.Engine) -> None:
+    made = sa.inspect(migrated)
+
+    for table in metadata.sorted_tables:
+        wanted = {(one.name, tuple(column.name for column in one.columns)) for one in table.indexes}
+        found = {(one["name"], tuple(one["column_names"])) for one in made.get_indexes(table.name)}
+        assert found == wanted
+
+
+def test_an_upgrade_twice_changes_nothing(migrated: sa.Engine) -> None:
+    alembic.upgrade(_config(migrated), "head")
+
+    with migrated.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() is not None
+
+
+def _config(engine: sa.Engine) -> Config:
+    found = Config()
+    found.set_main_option("script_location", str(Path(orchestrator.__file__).parent / "migrations"))
+    found.attributes["engine"] = engine
+    return found
