@@ -1,0 +1,224 @@
+"""Commands by hand: submit, list, show, order about; and the exit code of each failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.access import Role
+from orchestrator.testing import Stage
+from tests.api.served import Broken, Guarded, Note, Served, Wide
+from tests.cli.conftest import Typing, json_of, playing
+
+
+def test_submit_prints_the_id_and_the_label(cli: Typing) -> None:
+    result = cli("submit", "test.note", "-p", "text=hello")
+
+    assert result.exit_code == 0
+    assert "Note hello" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_parameter_is_json_where_it_is_json_and_text_elsewhere(cli: Typing) -> None:
+    number = json_of(cli("submit", "test.wide", "-p", "width=3", "-o", "json"))
+    text = json_of(cli("submit", "test.note", "-p", "text=3 apples", "-o", "json"))
+
+    assert number["label"] == "Wide 3"
+    assert text["label"] == "Note 3 apples"
+
+
+def test_pairs_outweigh_the_file(cli: Typing, tmp_path: Path) -> None:
+    file = tmp_path / "parameters.json"
+    file.write_text(json.dumps({"text": "from the file"}))
+
+    kept = json_of(cli("submit", "test.note", "--params-file", str(file), "-o", "json"))
+    outweighed = json_of(
+        cli("submit", "test.note", "--params-file", str(file), "-p", "text=mine", "-o", "json")
+    )
+
+    assert (kept["label"], outweighed["label"]) == ("Note from the file", "Note mine")
+
+
+def test_the_same_idempotency_key_submits_nothing_new(cli: Typing) -> None:
+    words = ("submit", "test.note", "--idempotency-key", "one", "-o", "json")
+
+    assert json_of(cli(*words))["id"] == json_of(cli(*words))["id"]
+
+
+def test_waiting_gives_the_return_value(cli: Typing, stage: Stage) -> None:
+    with playing(stage):
+        result = cli("submit", "test.note", "-p", "text=done", "--wait", "-o", "json")
+
+    assert json_of(result)["return_value"] == "done"
+
+
+def test_waiting_for_a_command_that_fails_exits_3(cli: Typing, stage: Stage) -> None:
+    with playing(stage):
+        result = cli("submit", "test.broken", "--wait")
+
+    assert result.exit_code == 3
+    assert "the disk is on fire" in result.stderr
+
+
+def test_waiting_longer_than_the_timeout_exits_8(cli: Typing) -> None:
+    result = cli("submit", "test.guarded", "-p", "vm=late", "--wait", "--timeout", "0.3s")
+
+    assert result.exit_code == 8
+    assert "still" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("submit", "test.nope"), 2, "did you mean 'test.note'"),
+        (("submit", "test.guarded"), 2, "vm: field required"),
+        (("submit", "test.note", "-p", "text"), 2, "write name=value"),
+        (("submit", "test.note", "--timeout", "1s"), 2, "goes with --wait"),
+        (("submit", "test.note", "--wait", "--timeout", "soon"), 2, "no length of time"),
+        (("show", "ffffffff"), 5, "there is no command"),
+        (("list", "-s", "asleep"), 2, "'asleep' is no status"),
+        (("nonsense",), 2, "No such command"),
+        (("demo", "--scenario", "nope"), 2, "no demo scenario 'nope'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_its_exit_code(
+    cli: Typing, words: tuple[str, ...], code: int, sentence: str
+) -> None:
+    result = cli(*words)
+
+    assert result.exit_code == code
+    assert sentence in result.stderr
+    assert result.stdout == ""
+
+
+def test_without_a_server_the_exit_code_is_7(
+    cli: Typing, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_API_URL", f"http://127.0.0.1:{free_port}")
+
+    result = cli("list")
+
+    assert result.exit_code == 7
+    assert "orchestrator up" in result.stderr
+
+
+def test_who_is_not_logged_in_or_not_allowed_exits_4(
+    cli: Typing, house: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_TOKEN", "guessed")
+    unknown = cli("list")
+    monkeypatch.setenv("ORCHESTRATOR_TOKEN", house.tokens.create("eve", Role.VIEWER))
+    viewer = cli("submit", "test.note")
+
+    assert (unknown.exit_code, viewer.exit_code) == (4, 4)
+    assert "orchestrator login" in unknown.stderr
+    assert "operator" in viewer.stderr
+
+
+def test_list_filters_and_pages(cli: Typing) -> None:
+    for number in range(3):
+        cli("submit", "test.note", "-p", f"text=page {number}", "--owner", "pager")
+
+    first = json_of(cli("list", "-f", "owner:pager", "--limit", "2", "-o", "json"))
+    rest = json_of(cli("list", "-f", "owner:pager", "--cursor", first["next_cursor"], "-o", "json"))
+
+    labels = [one["label"] for one in (*first["items"], *rest["items"])]
+    assert labels == ["Note page 2", "Note page 1", "Note page 0"]
+
+
+def test_the_table_says_the_status_as_a_word(cli: Typing, stage: Stage) -> None:
+    cli("submit", "test.note", "-p", "text=tabled", "--owner", "tabler")
+    stage.play()
+
+    result = cli("list", "-f", "owner:tabler")
+
+    assert "✓ succeeded" in result.stdout
+    assert "1 of 1" in result.stderr
+    assert "\x1b" not in result.stdout
+
+
+def test_mine_lists_my_own_only(cli: Typing) -> None:
+    cli("submit", "test.note", "--owner", "somebody else")
+
+    found = json_of(cli("list", "--mine", "-o", "json"))["items"]
+
+    assert {one["owner"] for one in found} == {"alice"}
+
+
+def test_a_unique_prefix_is_enough(cli: Typing, stage: Stage) -> None:
+    command_id = stage.submit(Note(text="prefix"))
+
+    assert json_of(cli("show", command_id[:10], "-o", "json"))["id"] == command_id
+
+
+def test_show_tells_tree_and_history(cli: Typing, stage: Stage) -> None:
+    command_id = stage.submit(Wide(width=9))
+    stage.play()
+
+    result = cli("show", command_id, "--tree", "--events")
+    found = json_of(cli("show", command_id, "--tree", "--events", "-o", "json"))
+
+    assert "… 7 more ✓ succeeded" in result.stdout
+    assert "best effort" in result.stdout
+    assert found["events"][-1]["status"] == "succeeded"
+    assert [part["label"] for part in found["parts_list"]][-1] == "Note end"
+
+
+def test_a_stop_takes_several_ids_and_says_what_became_of_each(cli: Typing, stage: Stage) -> None:
+    ids = [stage.submit(Guarded(vm=f"stop-{number}")) for number in range(2)]
+    stage.play()
+
+    result = cli("stop", *ids, "--reason", "enough", "--yes")
+
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2
+    assert {json_of(cli("show", one, "-o", "json"))["stopping"] for one in ids} == {"stopped"}
+
+
+def test_one_wrong_id_does_not_keep_the_others_from_being_stopped(
+    cli: Typing, stage: Stage
+) -> None:
+    command_id = stage.submit(Guarded(vm="stop-half"))
+    stage.play()
+
+    result = cli("stop", "ffffffff", command_id, "--yes")
+
+    assert result.exit_code == 5
+    assert json_of(cli("show", command_id, "-o", "json"))["stopping"] == "stopped"
+
+
+def test_what_the_present_state_forbids_exits_6(cli: Typing, stage: Stage) -> None:
+    command_id = stage.submit(Note())
+    stage.play()
+
+    assert cli("restart", command_id, "--yes").exit_code == 6
+
+
+def test_restart_begins_a_failed_command_anew(cli: Typing, stage: Stage) -> None:
+    command_id = stage.submit(Broken())
+    stage.play()
+
+    result = cli("restart", command_id, "--reason", "the fire is out")
+
+    assert result.exit_code == 0
+    assert "failed" not in result.stdout
+
+
+def test_a_skip_lets_the_plan_go_on(cli: Typing, stage: Stage) -> None:
+    command_id = stage.submit(Guarded(vm="skip"))
+
+    result = cli("skip", f"{command_id[:8]}.1")
+    stage.play()
+
+    assert result.exit_code == 0
+    statuses = {one["status"] for one in _parts(cli, command_id)}
+    assert "skipped" in statuses
+
+
+def _parts(cli: Typing, command_id: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json_of(cli("show", command_id, "--tree", "-o", "json"))[
+        "parts_list"
+    ]
+    return found
