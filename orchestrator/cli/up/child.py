@@ -53,6 +53,11 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end for good."""
+        return self._stopping.is_set()
+
     def start(self) -> None:
         """Starts it and watches over it. Raises OSError when there is no such program."""
         self._spawn()
