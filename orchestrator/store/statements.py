@@ -72,13 +72,15 @@ class Statements:
         """Compare-and-set: a row that does not stand at the revision before is left alone."""
         rows = self._rows(command_entity, codec.CHANGED_COLUMNS)
         changed = {_c[name]: rows.c[name] for name in codec.CHANGED_COLUMNS if name != "command_id"}
-        return (
+        update = (
             sa.update(command_entity)
             .values(changed)
             .where(_c.command_id == rows.c.command_id, _c.revision == rows.c.revision - 1)
-            # Said twice, or PostgreSQL, which takes every JSON array for a hundred rows, reads the whole table.
-            .where(self.ids_in(_c.command_id))
         )
+        if self.dialect != "postgresql":
+            return update  # SQLite would go through the whole JSON array for each of the ids
+        # Said twice, or PostgreSQL, which takes every JSON array for a hundred rows, reads the whole table.
+        return update.where(self.ids_in(_c.command_id))
 
     @cached_property
     def save_and_log(self) -> sa.Select[Any]:

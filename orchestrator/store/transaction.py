@@ -115,10 +115,10 @@ class SqlTransaction:
     def _changes(self, commands: Sequence[CommandEntity]) -> dict[str, Any]:
         # All transactions take rows in one order: leaf before root.
         ordered = sorted(commands, key=lambda one: one.command_id, reverse=True)
-        return {
-            "rows": codec.json_rows(codec.changed_row(one) for one in ordered),
-            "ids": self._known.ids(one.command_id for one in ordered),
-        }
+        given = {"rows": codec.json_rows(codec.changed_row(one) for one in ordered)}
+        if self._known.dialect == "postgresql":
+            given["ids"] = self._known.ids(one.command_id for one in ordered)
+        return given
 
     def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
         together = max(len(commands), len(transitions)) <= CHUNK
