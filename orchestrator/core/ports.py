@@ -145,8 +145,13 @@ class Transaction(Protocol):
     def log(self, transitions: Sequence[Transition]) -> None:
         """Appends to the event log."""
 
-    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
-        """Does what `save` and `log` do, as the last words of this transaction."""
+    def finish(
+        self,
+        commands: Sequence[CommandEntity],
+        transitions: Sequence[Transition],
+        new: Sequence[NewCommand] = (),
+    ) -> None:
+        """Does what `insert`, `save` and `log` do, as the last words of this transaction."""
 
     def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
         """Gives the parts that stand after this one in its sequence, not locked."""

@@ -65,14 +65,15 @@ class Submitter:
         rows = self._rows(command, origin, new_root)
         known: list[str] = []
 
-        def remember(unit: UnitOfWork) -> None:
+        def begin(unit: UnitOfWork) -> None:
             earlier = self._known_request(unit, origin, rows[0], new_root)
             if earlier is None:
                 unit.add(rows)
+                unit.tell(new_root, ev.Begin())
             else:
                 known[:] = [earlier]
 
-        request = Request(new_root, ev.Begin(), before=remember)
+        request = Request("", work=begin)
         try:
             self.writer.write(request)
         except (UnavailableError, ContendedError):

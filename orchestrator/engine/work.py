@@ -284,7 +284,7 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Stores everything that has changed."""
-        self.insert_new()
+        new = self._take_new()
         changed = []
         for command_id, command in self._commands.items():
             before = self._before[command_id]
@@ -296,6 +296,8 @@ class UnitOfWork:
         if unproven:
             raise ContendedError(f"{len(unproven)} commands are not what they were")
         if self._values:
+            self.tx.insert(new)
+            new = []
             self.tx.set_values(self._values)
         transitions = [
             self._transition(command_id, path)
@@ -304,13 +306,16 @@ class UnitOfWork:
         ]
         if self.ended_roots:
             self.tx.announce(self.ended_roots)
-        if changed or transitions:
-            self.tx.finish(changed, transitions)
+        if changed or transitions or new:
+            self.tx.finish(changed, transitions, new)
 
     def insert_new(self) -> None:
-        """Stores the commands that were taken in, as they stand now."""
-        if not self._new:
-            return
+        """Stores the commands that were taken in, as they stand now, where that cannot wait for the end."""
+        rows = self._take_new()
+        if rows:
+            self.tx.insert(rows)
+
+    def _take_new(self) -> list[NewCommand]:
         rows = []
         for command_id, new in self._new.items():
             entity = self._commands[command_id]._replace(
@@ -321,7 +326,7 @@ class UnitOfWork:
                 self._paths.pop(command_id, None)  # its log starts with its first move after this
             rows.append(NewCommand(entity, new.payload))
         self._new.clear()
-        self.tx.insert(rows)
+        return rows
 
     def _is_news(self, command_id: str) -> bool:
         return bool({"Stop", "Progressed", "PartAdded"}.intersection(self._causes[command_id]))

@@ -155,7 +155,8 @@ class Writer:
             for request in batch:
                 _write_one(unit, request)
             _steal(unit, batch)
-            unit.insert_new()  # one of them may be claimed already, and is read again below
+            if any(request.claimed for request in batch):
+                unit.insert_new()  # one of them may be claimed already, and is read again below
             for request in batch:
                 self._equip(unit, request)
             fault("before_commit")

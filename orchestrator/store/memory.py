@@ -98,7 +98,13 @@ class MemoryTransaction:
         for transition in transitions:
             self._books.log.append(replace(transition, seq=len(self._books.log) + 1))
 
-    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
+    def finish(
+        self,
+        commands: Sequence[CommandEntity],
+        transitions: Sequence[Transition],
+        new: Sequence[NewCommand] = (),
+    ) -> None:
+        self.insert(new)
         self.save(commands)
         self.log(transitions)
 

@@ -83,24 +83,45 @@ class Statements:
         return update.where(self.ids_in(_c.command_id))
 
     @cached_property
+    def insert_and_log(self) -> sa.Select[Any]:
+        """All rows of new commands in one statement, for PostgreSQL."""
+        commands = self.insert_commands.returning(_c.command_id).cte("stored")
+        rows = codec.rows_source(
+            command_sequence, codec.PLACE_COLUMNS, self.dialect, name="p", parameter="places"
+        )
+        places = (
+            sa.insert(command_sequence)
+            .from_select(
+                codec.PLACE_COLUMNS, sa.select(*(rows.c[name] for name in codec.PLACE_COLUMNS))
+            )
+            .returning(_s.entity_id)
+            .cte("placed")
+        )
+        return (
+            sa.select(sa.func.count()).select_from(commands).add_cte(places).add_cte(self._logged())
+        )
+
+    @cached_property
     def save_and_log(self) -> sa.Select[Any]:
         """Both in one statement, for PostgreSQL.
 
         It may be a transaction of its own, so it must not save some rows only: then it divides by zero, which
         undoes it and is told as contention.
         """
-        moved = codec.rows_source(event, codec.LOG_COLUMNS, self.dialect, name="e", parameter="log")
         saved = self.save_commands.returning(_c.command_id).cte("saved")
-        logged = (
+        all_saved = sa.case((sa.func.count() == sa.bindparam("wanted"), 1), else_=0)
+        return sa.select(1 / all_saved).select_from(saved).add_cte(self._logged())
+
+    def _logged(self) -> sa.CTE:
+        moves = codec.rows_source(event, codec.LOG_COLUMNS, self.dialect, name="e", parameter="log")
+        return (
             sa.insert(event)
             .from_select(
-                codec.LOG_COLUMNS, sa.select(*(moved.c[name] for name in codec.LOG_COLUMNS))
+                codec.LOG_COLUMNS, sa.select(*(moves.c[name] for name in codec.LOG_COLUMNS))
             )
             .returning(event.c.seq)
             .cte("logged")
         )
-        all_saved = sa.case((sa.func.count() == sa.bindparam("wanted"), 1), else_=0)
-        return sa.select(1 / all_saved).select_from(saved).add_cte(logged)
 
     @cached_property
     def lock_commands(self) -> sa.Select[Any]:

@@ -120,22 +120,32 @@ class SqlTransaction:
             given["ids"] = self._known.ids(one.command_id for one in ordered)
         return given
 
-    def finish(self, commands: Sequence[CommandEntity], transitions: Sequence[Transition]) -> None:
-        together = max(len(commands), len(transitions)) <= CHUNK
-        if self._known.dialect != "postgresql" or not together or not commands:
+    def finish(
+        self,
+        commands: Sequence[CommandEntity],
+        transitions: Sequence[Transition],
+        new: Sequence[NewCommand] = (),
+    ) -> None:
+        little = max(len(commands), len(transitions), len(new)) <= CHUNK
+        if self._known.dialect != "postgresql" or not little or bool(commands) == bool(new):
+            self.insert(new)
             self.save(commands)
             self.log(transitions)
             return
-        given = self._changes(commands) | {
-            "wanted": len(commands),
-            "log": codec.json_rows(codec.event_row(one) for one in transitions),
-        }
+        log = {"log": codec.json_rows(codec.event_row(one) for one in transitions)}
+        if new:
+            self._say_last(self._known.insert_and_log, log | _insertions(new))
+        else:
+            changes = self._changes(commands)
+            self._say_last(self._known.save_and_log, log | changes | {"wanted": len(commands)})
+
+    def _say_last(self, statement: sa.Select[Any], given: dict[str, Any]) -> None:
         if self._open is not None:
-            self._open.execute(self._known.save_and_log, given)
+            self._open.execute(statement, given)
             return
         # Nothing was read under a lock, so this one statement is the whole transaction: one round trip.
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as alone:
-            alone.execute(self._known.save_and_log, given)
+            alone.execute(statement, given)
 
     def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
         given = {"parent_id": command.parent_id, "order_": command.order, "limit_": limit}
@@ -241,6 +251,14 @@ class SqlTransaction:
                 actor=actor, verb=verb, command_id=command_id, reason=reason, at=at
             )
         )
+
+
+def _insertions(new: Sequence[NewCommand]) -> dict[str, Any]:
+    placed = [one for one in new if one.entity.parent_id]
+    return {
+        "rows": codec.json_rows(codec.new_row(one) for one in new),
+        "places": codec.json_rows(codec.place_row(one) for one in placed),
+    }
 
 
 def _must_be_all(saved: int, commands: Sequence[CommandEntity]) -> None:
