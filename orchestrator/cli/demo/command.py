@@ -45,7 +45,8 @@ def demo(
     log = FileLog(directory / "logs")
     began = time.monotonic()
     # Whoever ends us means the whole system, not its parent alone.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         played = _play(make(directory), directory, log, flower=flower, timeout_s=timeout_s)
         _print(played, time.monotonic() - began)

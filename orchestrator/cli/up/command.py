@@ -23,6 +23,7 @@ from orchestrator.cli.up.ports import HERE, is_free
 from orchestrator.cli.up.stack import Stack
 
 DEFAULT_PORT = 8080
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 
 
 class One(StrEnum):
@@ -75,7 +76,7 @@ def _run(wish: Wish) -> None:
             stack.supervisor.hurry.set()
             stop.set()
 
-        before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {one: signal.signal(one, end) for one in END_SIGNALS}
         try:
             stack.start()
             _print_places(stack)
