@@ -40,12 +40,11 @@ MENU = Menu(
 
 @dataclass(slots=True)
 class Tree:
-    """A tree that was submitted: its plan, and what operators did to it."""
+    """A tree that was submitted: its key, its plan, and its id once that is known."""
 
     key: str
     node: Node
     root_id: str | None = None
-    actions: list[Action] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -133,9 +132,9 @@ class Operators:
 
     orchestrator: Orchestrator
     rng: random.Random
-    client: Client
     meddling: float = 0.3
     done: Counter[str] = field(default_factory=Counter)
+    orders: dict[str, list[Action]] = field(default_factory=dict)  # by tree
 
     def act(self) -> None:
         """Does one thing."""
@@ -179,9 +178,7 @@ class Operators:
         self.done[verb] += 1
 
     def _note(self, action: Action, root_id: str) -> None:
-        for tree in self.client.trees:
-            if tree.root_id == root_id:
-                tree.actions.append(action)
+        self.orders.setdefault(root_id, []).append(action)
 
 
 @dataclass(slots=True)

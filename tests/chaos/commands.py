@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from orchestrator import Command, Plan, parallel, sequence
+from orchestrator import Command, Plan, Run, parallel, sequence
 from tests.chaos.outside import Remote
 from tests.model.commands import KINDS
 from tests.model.outside import Outside
@@ -32,6 +32,26 @@ class Nap(Command, kind="chaos.nap"):
 
     def execute(self) -> None:
         time.sleep(self.seconds)
+
+
+class Step(Command, kind="chaos.step"):
+    """Takes a while, and leaves a line in the ledger."""
+
+    seconds: float = 0.0
+
+    def execute(self, world: FileWorld, run: Run) -> None:
+        world.note(run, "execute")
+        time.sleep(self.seconds)
+
+
+class Steps(Command, kind="chaos.steps"):
+    """Steps one after the other."""
+
+    number: int
+    seconds: float = 0.0
+
+    def plan(self) -> Plan:
+        return sequence(Step(seconds=self.seconds) for _ in range(self.number))
 
 
 class Assassin(Command, kind="chaos.assassin"):

@@ -17,6 +17,7 @@ from tests.chaos.commands import MODEL_DIR
 from tests.chaos.crew import Crew, Member
 from tests.chaos.outside import PORT, Books
 from tests.chaos.servers import Broker, Database, make_database
+from tests.model.world import FileWorld
 from tests.services import free_port
 
 REPOSITORY = Path(__file__).parents[2]
@@ -31,22 +32,40 @@ SCHEDULERS_POINTS = ("before_publish", "after_publish", "before_commit", "after_
 
 @dataclass(slots=True)
 class Faults:
-    """Arms each incarnation of a process with the next fault point, until it is told to be quiet."""
+    """Arms each incarnation of a process with a fault point, until it is told to be quiet.
+
+    First it kills at each point that no process has been killed at yet, then it does this and that.
+    """
 
     rng: random.Random
     points: tuple[str, ...]
+    log: Path
     is_quiet: bool = False
 
     def environment(self, incarnation: int) -> Mapping[str, str]:
         """Gives what the process finds in its environment."""
         if self.is_quiet:
             return {}
+        left = unseen(self.log, self.points)
+        if left:
+            return {"ORCHESTRATOR_FAULTS": f"{self.rng.choice(left)}@{self.rng.randint(1, 3)}"}
         point = self.points[incarnation % len(self.points)]
         act = self.rng.choice(("kill", "kill", "kill", "freeze"))
         if point.endswith("_commit") and self.rng.random() < 0.5:
             act = "lose"
         passes = self.rng.randint(1, RARE.get(point, OFTEN))
         return {"ORCHESTRATOR_FAULTS": f"{point}@{passes}:{act}"}
+
+
+def seen(log: Path) -> list[str]:
+    """Gives the acts of fault points so far, as `point:act`."""
+    return log.read_text().split() if log.exists() else []
+
+
+def unseen(log: Path, points: tuple[str, ...] = POINTS) -> list[str]:
+    """Gives the points that have not killed a process yet."""
+    killed = {one.partition(":")[0] for one in seen(log) if one.endswith(":kill")}
+    return [one for one in points if one not in killed]
 
 
 @dataclass(slots=True)
@@ -61,13 +80,14 @@ class Installation:
     outside: Books
 
     @property
+    def world(self) -> FileWorld:
+        """The ledger that the verbs write."""
+        return FileWorld(self.room)
+
+    @property
     def fault_log(self) -> Path:
         """The file that every act of a fault point is noted in."""
         return self.room / "faults"
-
-    def faults_seen(self) -> list[str]:
-        """Gives the acts of fault points so far, as `point:act`."""
-        return self.fault_log.read_text().split() if self.fault_log.exists() else []
 
     def calm(self) -> None:
         """Disarms all processes: those that were armed start anew."""
@@ -118,9 +138,10 @@ def installation(
 
 def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -> None:
     """Hires workers of every sort and two schedulers; some are armed, one has a wrong clock."""
-    armed = Faults(random.Random(rng.random()), POINTS, not with_faults)
-    unfused = Faults(random.Random(rng.random()), tuple(reversed(POINTS)), not with_faults)
-    leading = Faults(random.Random(rng.random()), SCHEDULERS_POINTS, not with_faults)
+    log = here.fault_log
+    armed = Faults(random.Random(rng.random()), POINTS, log, not with_faults)
+    unfused = Faults(random.Random(rng.random()), tuple(reversed(POINTS)), log, not with_faults)
+    leading = Faults(random.Random(rng.random()), SCHEDULERS_POINTS, log, not with_faults)
     here.faults = (armed, unfused, leading)
     wrong_clock = skewed(here.room, MINUTES_WRONG * 60) if with_faults else {}
 
@@ -135,6 +156,13 @@ def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -
     here.crew.hire(Member("worker-forks", worker("forks", pool="prefork", concurrency=2)))
     here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment))
     here.crew.hire(Member("scheduler-skewed", SCHEDULER, with_wrong_clock))
+
+
+def small_staff(here: Installation, *, workers: int = 2) -> None:
+    """Hires a few workers that nobody has armed, and one scheduler."""
+    for number in range(workers):
+        here.crew.hire(Member(f"worker-{number}", worker(f"w{number}")))
+    here.crew.hire(Member("scheduler", SCHEDULER))
 
 
 SCHEDULER = (sys.executable, "-m", "workers.schedule")

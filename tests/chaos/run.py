@@ -14,7 +14,7 @@ from orchestrator.core.errors import ContendedError, UnavailableError
 from orchestrator.core.query import CommandQuery
 from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
 from tests.chaos.gremlin import Gremlin
-from tests.chaos.installation import Installation, installation, staff
+from tests.chaos.installation import Installation, installation, seen, staff, unseen
 from tests.chaos.verdict import Verdict, judge
 from workers import connect
 
@@ -26,7 +26,11 @@ STANDSTILL_S = 90.0  # longer than any timeout of the scripts: who waits longer 
 
 @dataclass(slots=True, kw_only=True)
 class Wish:
-    """What to run. `pace` above 1 has the gremlin work faster; `trees` is how many may be under way."""
+    """What to run.
+
+    `pace` above 1 has the gremlin work faster, 0 not at all; `trees` is how many may be under way. With
+    `until_every_point`, the run is over when each named fault point has killed a process.
+    """
 
     seconds: float
     seed: int
@@ -34,6 +38,7 @@ class Wish:
     pace: float = 1.0
     trees: int = 60
     meddling: float = 0.3
+    until_every_point: bool = False
 
 
 @dataclass(slots=True)
@@ -78,15 +83,15 @@ def run(wish: Wish) -> Result:
         await_workers(front, here)
         for actor in cast.actors.values():
             actor.start()
-        _break_things(here, gremlin, wish.seconds)
+        _break_things(here, gremlin, wish)
         settled_s = _calm(here, gremlin, cast, front)
-        verdict = judge(front, here, cast.client.trees, cast.reader)
+        verdict = judge(front, here, cast.client.trees, cast.operators.orders, cast.reader)
         return Result(
             wish=wish,
             verdict=verdict,
             trees=len(cast.client.trees),
             done=gremlin.done,
-            faults=Counter(here.faults_seen()),
+            faults=Counter(seen(here.fault_log)),
             orders=cast.operators.done,
             deaths=here.crew.deaths,
             kills=gremlin.kills,
@@ -97,7 +102,7 @@ def run(wish: Wish) -> Result:
 
 def _cast(front: Orchestrator, wish: Wish, rng: random.Random) -> Cast:
     client = Client(front, random.Random(rng.random()), wish.trees)
-    operators = Operators(front, random.Random(rng.random()), client, wish.meddling)
+    operators = Operators(front, random.Random(rng.random()), wish.meddling)
     vendor, reader = Vendor(front), Reader(front)
     actors = {
         "client": Actor("client", client.act, 0.02),
@@ -120,11 +125,14 @@ def await_workers(front: Orchestrator, here: Installation, number: int = 1) -> N
     raise AssertionError(f"no worker registered in {BOOT_S:g} s; see the logs in {here.room}")
 
 
-def _break_things(here: Installation, gremlin: Gremlin, seconds: float) -> None:
-    until = time.monotonic() + seconds
+def _break_things(here: Installation, gremlin: Gremlin, wish: Wish) -> None:
+    until = time.monotonic() + wish.seconds
     while time.monotonic() < until:
         here.crew.tend()
-        gremlin.tick()
+        if wish.pace:
+            gremlin.tick()
+        if wish.until_every_point and not unseen(here.fault_log):
+            return
         time.sleep(TICK_S)
 
 
@@ -135,11 +143,11 @@ def _calm(here: Installation, gremlin: Gremlin, cast: Cast, front: Orchestrator)
     cast.actors["client"].stop()
     cast.operators.meddling = 0.0
     started = time.monotonic()
-    seen, moved = 0, started
+    cursor, moved = 0, started
     while time.monotonic() < started + CALM_S and time.monotonic() < moved + STANDSTILL_S:
         here.crew.tend()
-        if cast.reader.cursor != seen:
-            seen, moved = cast.reader.cursor, time.monotonic()
+        if cast.reader.cursor != cursor:
+            cursor, moved = cast.reader.cursor, time.monotonic()
         if _is_quiet(front, cast):
             break
         time.sleep(0.2)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,8 @@ from orchestrator.core.ports import WorkerRow
 from orchestrator.core.status import FINAL, Status
 from orchestrator.engine.place import here
 from orchestrator.engine.writer import Request
-from orchestrator.store.sql import make_engine
+from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.store.tables import event
 from orchestrator.testing import Stage
 from tests.model.commands import KINDS, command_of
 from tests.model.outside import Outside
@@ -134,3 +136,47 @@ def test_nobody_waits_for_ever_for_rows_that_a_frozen_process_holds(postgres_url
 
     engine.dispose()
     assert (waits, holds) == ("5s", "15s")
+
+
+def test_the_feed_waits_for_a_writer_whose_transaction_is_younger_than_what_it_has_seen(
+    postgres_url: str,
+) -> None:
+    store = SqlStore(make_engine(postgres_url))
+    with store.engine.connect() as early, store.engine.connect() as late:
+        early.execute(sa.text("SELECT pg_current_xact_id()"))
+        log_something(late)
+        log_something(early)
+        early.commit()
+
+        while_it_writes = [store.get_modified_commands(0, 10).items for _ in range(3)]
+        late.commit()
+
+    assert while_it_writes == [(), (), ()]
+    assert [one.seq for one in store.get_modified_commands(0, 10).items] == [1, 2]
+    store.close()
+
+
+def test_the_feed_goes_on_at_once_over_numbers_that_were_lost(postgres_url: str) -> None:
+    store = SqlStore(make_engine(postgres_url))
+    with store.engine.connect() as connection:
+        for keeps in (True, False, False, True, False, True):
+            log_something(connection)
+            connection.commit() if keeps else connection.rollback()
+
+    assert [one.seq for one in store.get_modified_commands(0, 10).items] == [1, 4, 6]
+    store.close()
+
+
+def log_something(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.insert(event).values(
+            command_id=str(uuid4()),
+            root_id=str(uuid4()),
+            revision=1,
+            path="pending ready",
+            phase="execute",
+            causes="Begin",
+            attempt=0,
+            at=datetime.now(UTC),
+        )
+    )

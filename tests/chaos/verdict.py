@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
@@ -15,9 +14,10 @@ from orchestrator.core.query import Page
 from tests.chaos.actors import Reader, Tree
 from tests.chaos.installation import MAX_DEATHS, Installation
 from tests.model.checker import check, read_log
+from tests.model.oracle import Action
 from tests.model.oracle import judge as judge_tree
 from tests.model.outside import Outside
-from tests.model.world import Effect, FileWorld
+from tests.model.world import Effect
 
 KINDS = {  # a word of a finding, and what it is counted as
     "for ever": "lost",
@@ -98,11 +98,17 @@ class OneTree:
         return Page(tuple(rest), str(rest[-1].seq if rest else after))
 
 
-def judge(front: Orchestrator, here: Installation, trees: list[Tree], reader: Reader) -> Verdict:
+def judge(
+    front: Orchestrator,
+    here: Installation,
+    trees: list[Tree],
+    orders: Mapping[str, list[Action]],
+    reader: Reader,
+) -> Verdict:
     """Looks through the finished store."""
     verdict = Verdict()
     log = read_log(front.store)
-    books = Books.of(front.store, log, FileWorld(Path(here.room)).ledger())
+    books = Books.of(front.store, log, here.world.ledger())
     for tree in trees:
         if tree.root_id is None:
             verdict.lost.append(f"{tree.key} was never accepted")
@@ -111,7 +117,10 @@ def judge(front: Orchestrator, here: Installation, trees: list[Tree], reader: Re
         effects = books.effects.get(_tree(tree.root_id), [])
         verdict.take(check(part, roots=[tree.root_id], effects=effects), tree.key)
         wrong = judge_tree(
-            tree.node, front.store.tree(tree.root_id), tree.actions, deaths=MAX_DEATHS
+            tree.node,
+            front.store.tree(tree.root_id),
+            orders.get(tree.root_id, ()),
+            deaths=MAX_DEATHS,
         )
         verdict.take(wrong, f"{tree.key} {tree.root_id}")
     verdict.take(check(front.store, roots=(), feed=reader.seen))
