@@ -6,10 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.core import event as ev
-from orchestrator.core.entity import CommandEntity
-from orchestrator.core.moves import (
+from orchestrator.core.ending import (
     attention,
-    begin,
     final,
     judge,
     ready,
@@ -18,6 +16,8 @@ from orchestrator.core.moves import (
     undone,
     with_effects,
 )
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.moves import begin
 from orchestrator.core.reaction import Effect, Letter, Policy, Reaction, StoreValue, To
 from orchestrator.core.status import Outcome, Phase, Status, Verbs
 
