@@ -14,7 +14,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.errors import BadInputError, NotFoundError
-from orchestrator.core.ids import is_root, part_id
+from orchestrator.core.ids import is_root, numbered
 from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
@@ -120,9 +120,13 @@ class Orchestrator:
         return self._part((roots or found)[0], number, text)
 
     def _part(self, root: str, number: str, text: str) -> str:
-        if number.isdigit() and self.store.get(part_id(root, int(number))) is not None:
-            return part_id(root, int(number))
-        raise NotFoundError(f"there is no command {text}")
+        try:
+            found = numbered(root, number)
+        except ValueError:
+            found = ""
+        if not found or self.store.get(found) is None:
+            raise NotFoundError(f"there is no command {text}")
+        return found
 
     def get(self, command_id: str) -> CommandEntity:
         """Gives a command. Raises NotFoundError."""

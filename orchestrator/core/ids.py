@@ -12,6 +12,7 @@ from uuid import UUID
 _LOW_BITS = 62
 _VARIANT = 0b10 << _LOW_BITS
 _LATE = 1 << (_LOW_BITS - 1)
+_LATE_DIGITS = 12  # numbers of late parts are longer, and hexadecimal
 
 
 def root_id(random_bits: int) -> str:
@@ -27,6 +28,12 @@ def part_id(root: str, number: int) -> str:
 def late_part_id(root: str, random_bits: int) -> str:
     """Makes the id of a part that was added later, of 61 random bits."""
     return _with_low_bits(root, _LATE | (random_bits & (_LATE - 1)))
+
+
+def numbered(root: str, number: str) -> str:
+    """Gives the id of the part that `short` writes with this number. Raises ValueError for no number."""
+    low = int(number, 16) if len(number) > _LATE_DIGITS else int(number)
+    return _with_low_bits(root, low & ((1 << _LOW_BITS) - 1))
 
 
 def range_of_parts(root: str) -> tuple[str, str]:
