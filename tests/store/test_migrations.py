@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,15 @@ from orchestrator.store.tables import metadata
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """A database made by the migrations alone."""
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     if request.param == "postgres":
         url = request.getfixturevalue("empty_postgres_url")
     engine = make_engine(url)
-    request.addfinalizer(engine.dispose)
     alembic.upgrade(_config(engine), "head")
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def test_the_migrations_make_the_tables_of_the_code(migrated: sa.Engine) -> None:

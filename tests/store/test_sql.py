@@ -1,0 +1,117 @@
+"""What only the SQL stores can get wrong: URLs, absent databases, old history, tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from orchestrator.core.access import Role, digest_of
+from orchestrator.core.errors import (
+    BadInputError,
+    ConflictError,
+    NotFoundError,
+    UnavailableError,
+)
+from orchestrator.core.status import Status
+from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.store.tables import metadata
+from orchestrator.store.tokens import SqlTokens
+from tests.services import free_port
+from tests.store.rows import NOW, SECOND, news, put_news, put_tasks, put_tree, root, task
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "'nonsense' cannot be read; write postgresql://"),
+        ("", "cannot be read"),
+        ("mysql+pymysql://root@localhost/x", "names 'mysql'; only postgresql and sqlite"),
+    ],
+)
+def test_a_broken_database_url_is_refused_in_one_sentence(url: str, says: str) -> None:
+    with pytest.raises(BadInputError, match=says) as problem:
+        make_engine(url)
+
+    assert "\n" not in str(problem.value)
+
+
+def test_a_database_that_does_not_answer_is_unavailable() -> None:
+    store = SqlStore(make_engine(f"postgresql://postgres@127.0.0.1:{free_port()}/nothing"))
+
+    with pytest.raises(UnavailableError, match="cannot be used now"):
+        store.get(root().command_id)
+
+
+def test_a_database_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    store = SqlStore(make_engine(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder' / 'x.db'}"))
+
+    with pytest.raises(UnavailableError, match="cannot be used now"):
+        store.get(root().command_id)
+
+
+def test_a_cursor_of_somebody_else_is_refused(sql_store: SqlStore) -> None:
+    from orchestrator.core.query import CommandQuery
+
+    with pytest.raises(BadInputError, match="'nonsense' was not given by this server"):
+        sql_store.get_commands(CommandQuery(cursor="nonsense"))
+
+
+def test_the_store_tells_an_aware_time(sql_store: SqlStore) -> None:
+    assert sql_store.now().utcoffset() == timedelta(0)
+
+
+def test_old_history_is_deleted_with_all_that_belongs_to_it(sql_store: SqlStore) -> None:
+    old = put_tree(sql_store, 1, status=Status.SUCCEEDED, end_time=NOW)
+    young = put_tree(sql_store, 2, status=Status.SUCCEEDED, end_time=NOW + 9 * SECOND)
+    live = put_tree(sql_store, 3, status=Status.RUNNING)
+    for tree in (old, young, live):
+        put_news(sql_store, [news(one) for one in tree])
+        put_tasks(sql_store, task(tree[1], number=int(tree[0].label[-1])))
+        with sql_store.begin() as tx:
+            tx.remember_request(tree[0].command_id, "d", tree[0].command_id)
+            tx.audit("alice", "stop", tree[1].command_id, "", NOW)
+
+    would = sql_store.delete_ended_before(NOW + SECOND, dry_run=True)
+    done = sql_store.delete_ended_before(NOW + SECOND)
+
+    assert (would, done) == (1, 1)
+    assert sql_store.tree(old[0].command_id) == []
+    assert len(sql_store.tree(young[0].command_id)) == len(young)
+    assert len(sql_store.tree(live[0].command_id)) == len(live)
+    with sql_store.reading() as connection:
+        counts = {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+            for table in metadata.sorted_tables
+        }
+    assert counts["event"] == 8
+    assert (counts["async_task"], counts["idempotency_key"], counts["audit"]) == (2, 2, 2)
+    assert counts["command_sequence"] == 6
+
+
+def test_a_token_is_found_by_its_secret_until_it_is_revoked(sql_store: SqlStore) -> None:
+    tokens = SqlTokens(sql_store)
+
+    secret = tokens.create("ci", Role.OPERATOR)
+
+    found = tokens.find(digest_of(secret))
+    assert found is not None
+    assert (found.name, found.role) == ("ci", Role.OPERATOR)
+    with pytest.raises(ConflictError, match=r"'ci' \(operator\) is in force"):
+        tokens.create("ci", Role.ADMIN)
+    tokens.revoke("ci")
+    assert tokens.find(digest_of(secret)) is None
+    with pytest.raises(NotFoundError, match="no token 'ci' in force"):
+        tokens.revoke("ci")
+    assert tokens.find(digest_of(tokens.create("ci", Role.ADMIN))) is not None
+
+
+def test_the_secret_of_a_token_is_not_stored(sql_store: SqlStore) -> None:
+    secret = SqlTokens(sql_store).create("ci", Role.VIEWER)
+
+    with sql_store.reading() as connection:
+        rows = connection.execute(sa.select(metadata.tables["api_token"])).all()
+
+    assert secret not in str(rows)
