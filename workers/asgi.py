@@ -27,6 +27,7 @@ def build() -> FastAPI:
         session_secret=session_secret(wired.settings),
         flower_url=wired.settings.flower_url or None,
         queues=wired.queue_lengths,
+        probes={"broker": wired.check_broker},
     )
 
 

@@ -93,7 +93,10 @@ class Scheduler:
 
     def _messages_wait(self) -> bool:
         """Tells whether the broker still holds nudges: then what is late is late, not lost."""
-        return any(self._wired.queue_lengths().values())
+        try:
+            return any(self._wired.queue_lengths().values())
+        except UnavailableError:
+            return False
 
 
 def main() -> None:

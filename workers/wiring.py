@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.catalog import Catalog
+from orchestrator.core.errors import UnavailableError
 from orchestrator.core.ports import Adapter
 from orchestrator.core.reaction import Policy
 from orchestrator.engine.poll import Poller
@@ -101,14 +102,21 @@ class Wiring:
         return SqlTokens(self.store)
 
     def queue_lengths(self) -> dict[str, int]:
-        """Gives how many nudges wait in the broker, by queue; empty when it does not answer."""
+        """Gives how many nudges wait in the broker, by queue. Raises UnavailableError when it is away."""
         queue = self.celery.conf.task_default_queue
+        connection = self.celery.connection_for_read()
         try:
-            with self.celery.connection_for_read() as connection:
+            with connection:
                 declared = connection.default_channel.queue_declare(queue, passive=True)
                 return {queue: declared.message_count}
-        except (OperationalError, OSError, *self.celery.connection_for_read().channel_errors):
-            return {}
+        except connection.channel_errors:
+            return {queue: 0}  # nobody has sent anything yet
+        except (OperationalError, OSError, *connection.connection_errors) as problem:
+            raise UnavailableError(f"the broker does not answer: {problem}") from problem
+
+    def check_broker(self) -> None:
+        """Raises UnavailableError when the broker is away."""
+        self.queue_lengths()
 
     def runner(self, worker_id: str) -> Runner:
         """Makes the runner of a worker process."""
