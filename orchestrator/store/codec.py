@@ -210,10 +210,15 @@ def rows_source(
             .render_derived(name=name, with_types=True)
         )
     each = sa.func.json_each(text).table_valued("value", name="j")
-    extracted = [
-        sa.func.json_extract(each.c.value, f"$.{one.name}").label(one.name) for one in columns
-    ]
+    extracted = [_extracted(each.c.value, one).label(one.name) for one in columns]
     return sa.select(*extracted).select_from(each).subquery(name)
+
+
+def _extracted(row: sa.ColumnElement[Any], column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Gives one value of a row in SQLite; what is JSON stays the text that it is, null is no value."""
+    if isinstance(column.type, sa.JSON):
+        return sa.func.nullif(row.op("->")(f"$.{column.name}"), "null")
+    return sa.func.json_extract(row, f"$.{column.name}")
 
 
 def _postgres_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
