@@ -187,7 +187,8 @@ class _Oracle:
         """Tells whether its parts were begun."""
         if node.check in ("refuse", "raise") or outcome is None:
             return False
-        return outcome is S or not self._cut_off(node, command, stopped=stopped)
+        went_through = outcome is S and not self._resolved_end(command)
+        return went_through or not self._cut_off(node, command, stopped=stopped)
 
     def _cut_off(self, node: Node, command: CommandEntity, *, stopped: bool) -> bool:
         """Tells whether it came to an end before any of its parts had its turn."""

@@ -9,7 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from orchestrator.store.memory import MemoryStore
+from tests.simulation.embedded import Shelf
 from tests.simulation.play import Play
 
 
@@ -48,14 +52,24 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1, help="how many seeds from there")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="tell everything that happens")
+    parser.add_argument("--sqlite", action="store_true", help="on a database, not in memory")
     parser.add_argument("--most", type=int, default=20, help="how many failures to show")
     given = parser.parse_args()
-    if given.verbose:
-        one = Play(given.seed, verbose=True)
-        wrong = one.run()
-        print("\n".join(wrong) or "all was right")
-        return 1 if wrong else 0
+    if given.verbose or given.sqlite:
+        with TemporaryDirectory() as folder:
+            return _few(given, Shelf(Path(folder)))
     return _many(given)
+
+
+def _few(given: argparse.Namespace, shelf: Shelf) -> int:
+    failed = 0
+    for seed in range(given.seed, given.seed + given.count):
+        store = shelf.store if given.sqlite else MemoryStore
+        wrong = Play(seed, store=store, verbose=given.verbose).run()
+        failed += bool(wrong)
+        if wrong or given.verbose:
+            print(f"seed {seed}: " + ("\n    ".join(wrong) or "all was right"))
+    return 1 if failed else 0
 
 
 def _many(given: argparse.Namespace) -> int:

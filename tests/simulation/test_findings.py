@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +13,15 @@ from orchestrator.core import event as ev
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.status import Status, TaskState
+from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Claimed, Request
-from orchestrator.testing import Stage
+from orchestrator.testing import Stage, StageClock
 from tests.model.checker import check
 from tests.model.commands import KINDS, command_of
 from tests.model.outside import Outside
 from tests.model.plans import Node
 from tests.model.world import World
+from tests.simulation.embedded import Shelf
 
 
 @pytest.fixture
@@ -143,3 +147,22 @@ def test_a_poll_that_finds_no_database_says_so_to_the_scheduler(
 
     with pytest.raises(UnavailableError):
         stage.turn(timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("result", ["text", "null", "", True, 0, 1.5, None, [1], {"a": "b"}])
+def test_a_task_may_result_in_any_json(tmp_path: Path, result: object) -> None:
+    shelf = Shelf(tmp_path)
+    clock = StageClock()
+    stage = Stage(KINDS.values(), (World(), Outside()), store=shelf.store(clock.now))
+    root = stage.submit(command_of(leaf("a", does="task", seconds=1e9)))
+    stage.play()
+    (task,) = stage.orchestrator.tasks([root])
+
+    def save(unit: UnitOfWork) -> None:
+        unit.tx.save_tasks((replace(task, result=result),))
+
+    stage.writer.write(Request("", work=save))
+
+    (found,) = stage.orchestrator.tasks([root])
+    assert (found.result, type(found.result)) == (result, type(result))
+    stage.store.close()  # type: ignore[attr-defined]
