@@ -115,6 +115,8 @@ def done(c: CommandEntity, event: ev.Done, now: datetime, policy: Policy) -> Rea
                 return judge(c, now, policy)
             return open_parts(c, now)  # `validate` of a command whose plan was stored with it
         case _:
+            if not c.stopping:
+                c = c._replace(message=why_it_fails(c))  # why it had to wait is of no interest now
             return with_effects(settle(c, Outcome.SUCCEEDED, now, policy), value)
 
 
@@ -217,7 +219,8 @@ def part_added(c: CommandEntity, _: ev.PartAdded, _now: datetime, _policy: Polic
 
 def task_ended(c: CommandEntity, event: ev.TaskEnded, now: datetime, policy: Policy) -> Reaction:
     """Takes the news of the end outside."""
-    c = c._replace(pending=c.pending - 1, message=event.reason, progress=None)
+    reason = event.reason or why_it_fails(c)
+    c = c._replace(pending=c.pending - 1, message=reason, progress=None)
     if c.phase is Phase.COMPENSATE:
         if event.outcome is Outcome.SUCCEEDED:
             return undone(c, now)
@@ -238,7 +241,13 @@ def progressed(c: CommandEntity, event: ev.Progressed, _: datetime, __: Policy) 
     """Shows how far it is."""
     status = Status.WAITING if c.status is Status.NEEDS_ATTENTION else c.status
     progress = c.progress if event.progress is None else event.progress
-    return Reaction(c._replace(status=status, progress=progress, message=event.message))
+    message = why_it_fails(c) or event.message
+    return Reaction(c._replace(status=status, progress=progress, message=message))
+
+
+def why_it_fails(c: CommandEntity) -> str | None:
+    """Gives the reason that one of its parts has failed for, which no other news may hide."""
+    return None if c.outcome in (None, Outcome.SUCCEEDED) else c.message
 
 
 def undo(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
