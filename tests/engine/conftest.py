@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, TypeAlias
 
 import pytest
 
 from orchestrator.core.command import Command
 from orchestrator.core.ports import Store
+from orchestrator.store.memory import MemoryStore
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.testing import Stage
 from tests.engine.acts import COMMANDS, Diary, Outside
@@ -30,13 +32,16 @@ def outside() -> Outside:
 
 @pytest.fixture(params=["memory", "sqlite"])
 def stages(request: pytest.FixtureRequest, diary: Diary, outside: Outside) -> Iterator[Stages]:
-    """Makes stages with the commands of `acts`, and with more if they are given."""
-    store: Store | None = None
+    """Makes stages on one store, with the commands of `acts` and with more if they are given."""
+    store: Store = MemoryStore()
     if request.param == "sqlite":
         store = SqlStore(make_engine(request.getfixturevalue("sqlite_url")))
 
+    seeds = count()
+
     def make(*commands: type[Command], supplies: tuple[object, ...] = (), **options: Any) -> Stage:
         catalog = options.pop("catalog", COMMANDS)
+        options.setdefault("seed", next(seeds))  # or two stages would give out the same ids
         return Stage((*catalog, *commands), (diary, outside, *supplies), store=store, **options)
 
     yield make

@@ -263,3 +263,14 @@ def _die_with(stage: Stage, command_id: str) -> None:
     """A worker that nobody registered claims the command, and is heard of no more."""
     done = stage.writer.write(Request(command_id, worker_id="dead", kinds=stage.catalog))
     assert done.claimed is not None
+
+
+def test_why_it_had_to_wait_is_forgotten_when_it_has_succeeded(stage: Stage, diary: Diary) -> None:
+    diary.trouble("do a", TryAgain("busy", after=SECOND))
+    waiting = stage.perform(Step(name="a"))
+    assert waiting.message == "busy"
+
+    stage.turn(2 * SECOND)
+
+    done = stage.orchestrator.get(waiting.command_id)
+    assert (done.status, done.message) == (Status.SUCCEEDED, None)
