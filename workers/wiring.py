@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -131,7 +132,14 @@ class Wiring:
         """Makes the scheduler's poller."""
         interval = timedelta(seconds=self.settings.poll_seconds)
         return Poller(
-            self.writer, self.reporter, self.adapters, self.sender, self.clock, interval=interval
+            self.writer,
+            self.reporter,
+            self.adapters,
+            self.sender,
+            self.clock,
+            interval=interval,
+            look_every=interval / 4,
+            executor=ThreadPoolExecutor(self.settings.poll_threads, "poll"),
         )
 
 

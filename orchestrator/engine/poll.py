@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -29,10 +30,15 @@ class Watch:
 
     due: datetime
     failures: int = 0
+    busy: bool = False
 
 
 class Poller:
-    """Polls every scope that has tasks of ours; stops and clears there what is to be stopped and cleared."""
+    """Polls every scope that has tasks of ours; stops and clears there what is to be stopped and cleared.
+
+    With an executor each scope is visited by a thread of its own, so one that does not answer delays no other,
+    nor whoever calls `tick`. New scopes are looked for every `look_every`.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,8 @@ class Poller:
         clock: Clock,
         *,
         interval: timedelta = timedelta(seconds=2),
+        look_every: timedelta = timedelta(0),
+        executor: Executor | None = None,
     ) -> None:
         self.writer = writer
         self.reporter = reporter
@@ -50,20 +58,40 @@ class Poller:
         self.sender = sender
         self.clock = clock
         self.interval = interval
+        self.look_every = look_every
+        self.executor = executor
         self.polls = 0
+        self._look_at: datetime | None = None
         self._watched: dict[tuple[str, str], Watch] = {}
 
     def tick(self) -> int:
         """Asks all scopes whose time has come; says how many that were."""
         now = self.clock.now()
-        scopes = self.writer.store.scopes()
-        self._watched = {scope: self._watched.get(scope) or Watch(due=now) for scope in scopes}
-        due = [(scope, watch) for scope, watch in self._watched.items() if watch.due <= now]
-        for (system, scope), watch in due:
-            adapter = self.adapters.get(system)
-            if adapter is not None:
-                self._visit(adapter, scope, watch)
+        if self._look_at is None or self._look_at <= now:
+            self._look_at = now + self.look_every
+            scopes = self.writer.store.scopes()
+            self._watched = {scope: self._watched.get(scope) or Watch(due=now) for scope in scopes}
+        due = [
+            (system, scope, watch)
+            for (system, scope), watch in self._watched.items()
+            if watch.due <= now and not watch.busy and system in self.adapters
+        ]
+        for system, scope, watch in due:
+            if self.executor is None:
+                self._visit(self.adapters[system], scope, watch)
+            else:
+                watch.busy = True
+                self.executor.submit(self._visit_apart, self.adapters[system], scope, watch)
         return len(due)
+
+    def _visit_apart(self, adapter: Adapter, scope: str, watch: Watch) -> None:
+        try:
+            self._visit(adapter, scope, watch)
+        except (UnavailableError, ContendedError) as problem:
+            watch.due = self.clock.now() + self.interval
+            log.warning("poll_waits", system=adapter.name, scope=scope, why=str(problem))
+        finally:
+            watch.busy = False
 
     def _visit(self, adapter: Adapter, scope: str, watch: Watch) -> None:
         try:
@@ -80,9 +108,10 @@ class Poller:
         watch.due = self.clock.now() + self.interval * (1 + watch.failures)
 
     def _poll(self, adapter: Adapter, scope: str) -> None:
-        tasks = self.writer.store.open_tasks(adapter.name, scope)
+        pushes = getattr(adapter, "pushes", False)  # vendors report by themselves
+        tasks = self.writer.store.open_tasks(adapter.name, scope, to_tend=pushes)
         running = [one for one in tasks if one.state is TaskState.POLLING]
-        if running and not getattr(adapter, "pushes", False):  # vendors report by themselves
+        if running and not pushes:
             self.polls += 1
             known = {one.task_id: one for one in running}
             by_external = {one.external_id: one for one in running}
@@ -111,8 +140,8 @@ class Poller:
         """Lets the system forget tasks, once their commands no longer look at them."""
         if not ended:
             return
-        with self.writer.store.begin() as tx:
-            commands = {one.command_id: one for one in tx.lock([task.command_id for task in ended])}
+        found = self.writer.store.get_all({task.command_id for task in ended})
+        commands = {one.command_id: one for one in found}
         cleared = []
         for task in ended:
             if not _is_over(commands.get(task.command_id)):

@@ -46,8 +46,8 @@ class Request:
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
     locked in one go. `seen` is the command as this worker claimed it: while it is still that, nothing need be read.
-    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do what else
-    belongs to the transaction, before and after the event.
+    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do
+    what else belongs to the transaction, before and after the event.
     """
 
     command_id: str

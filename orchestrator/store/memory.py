@@ -289,8 +289,13 @@ class MemoryStore(MemoryWatching):
     def scopes(self) -> list[tuple[str, str]]:
         return sorted({(one.system, one.scope) for one in self._open_tasks()})
 
-    def open_tasks(self, system: str, scope: str) -> list[TaskEntity]:
-        return [one for one in self._open_tasks() if (one.system, one.scope) == (system, scope)]
+    def open_tasks(self, system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]:
+        return [
+            one
+            for one in self._open_tasks()
+            if (one.system, one.scope) == (system, scope)
+            and (not to_tend or one.stop_requested or one.state is not TaskState.POLLING)
+        ]
 
     def _open_tasks(self) -> list[TaskEntity]:
         return [one for one in self.books.tasks.values() if one.state is not TaskState.CLEARED]

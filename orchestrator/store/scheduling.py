@@ -59,13 +59,20 @@ class Scheduling:
         statement = sa.select(_t.system, _t.scope).where(_t.state != TaskState.CLEARED).distinct()
         return self._read(statement, lambda row: (row[0], row[1]))
 
-    def open_tasks(self, system: str, scope: str) -> list[TaskEntity]:
-        """Gives the tasks of a scope that are not cleared, oldest first."""
+    def open_tasks(self, system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]:
+        """Gives the tasks of a scope that are not cleared, oldest first.
+
+        `to_tend` leaves out those that just run: only what is to be stopped or cleared is wanted.
+        """
         statement = (
             sa.select(async_task)
             .where(_t.system == system, _t.scope == scope, _t.state != TaskState.CLEARED)
             .order_by(_t.created_at)
         )
+        if to_tend:
+            statement = statement.where(
+                sa.or_(_t.stop_requested.is_(True), _t.state != TaskState.POLLING)
+            )
         return self._read(statement, codec.to_task)
 
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
