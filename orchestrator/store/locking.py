@@ -80,15 +80,29 @@ class LockBook:
         freed = self._claims(_l.command_id.in_(ids))
         if not freed:
             return []
-        self._gate(one.lock for one in freed)
-        self._connection.execute(sa.delete(entity_lock).where(_l.command_id.in_(ids)))
         entities = [(one.lock.entity_type, one.lock.entity_id) for one in freed]
+        # Who waits for one of these may wait for others too, and their holders may be leaving just now: each would
+        # see the other still hold, and nobody would grant. So all pass the gates of all that the waiting want.
+        wanted = [one.lock for one in self._wanted_with(entities)]
+        self._gate((*wanted, *(one.lock for one in freed)))
+        self._connection.execute(sa.delete(entity_lock).where(_l.command_id.in_(ids)))
+        late = [one.lock for one in self._wanted_with(entities) if one.lock not in wanted]
+        self._gate(
+            late
+        )  # of who has queued in between; out of order, but a deadlock would be tried again
         waiting = self._claims(_entity_in(entities), _l.held.is_(False))
         granted = []
         for command_id in dict.fromkeys(one.command_id for one in waiting):
             if self._grant(command_id):
                 granted.append(command_id)
         return granted
+
+    def _wanted_with(self, entities: Collection[tuple[str, str]]) -> list[Claim]:
+        """Gives all that those want who wait for one of these entities."""
+        if self._connection.dialect.name != "postgresql":
+            return []
+        waiting = sa.select(_l.command_id).where(_entity_in(entities), _l.held.is_(False))
+        return self._claims(_l.command_id.in_(waiting))
 
     def _grant(self, command_id: str) -> bool:
         command = self._command(command_id)

@@ -12,13 +12,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.app import Orchestrator
 from orchestrator.engine.faults import POINTS
+from orchestrator.store.sql import SqlStore
 from tests.chaos.commands import MODEL_DIR
 from tests.chaos.crew import Crew, Member
 from tests.chaos.outside import PORT, Books
 from tests.chaos.servers import Broker, Database, make_database
 from tests.model.world import FileWorld
 from tests.services import free_port
+from workers import connect
 
 REPOSITORY = Path(__file__).parents[2]
 MODULES = "tests.chaos.commands"
@@ -156,6 +159,17 @@ def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -
     here.crew.hire(Member("worker-forks", worker("forks", pool="prefork", concurrency=2)))
     here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment))
     here.crew.hire(Member("scheduler-skewed", SCHEDULER, with_wrong_clock))
+
+
+@contextmanager
+def front_door() -> Iterator[Orchestrator]:
+    """Gives the front door of the installation that was set up last, and closes it."""
+    front = connect()
+    try:
+        yield front
+    finally:
+        if isinstance(front.store, SqlStore):
+            front.store.close()
 
 
 def small_staff(here: Installation, *, workers: int = 2) -> None:

@@ -14,9 +14,8 @@ from orchestrator.core.errors import ContendedError, UnavailableError
 from orchestrator.core.query import CommandQuery
 from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
 from tests.chaos.gremlin import Gremlin
-from tests.chaos.installation import Installation, installation, seen, staff, unseen
+from tests.chaos.installation import Installation, front_door, installation, seen, staff, unseen
 from tests.chaos.verdict import Verdict, judge
-from workers import connect
 
 TICK_S = 0.02
 BOOT_S = 60.0
@@ -73,8 +72,7 @@ def run(wish: Wish) -> Result:
     rng = random.Random(wish.seed)
     room = Path(tempfile.mkdtemp(prefix=f"orchestrator-chaos-{wish.seed}-"))
     room.chmod(0o755)
-    with installation(room, wish.store, rng) as here:
-        front = connect()
+    with installation(room, wish.store, rng) as here, front_door() as front:
         cast = _cast(front, wish, rng)
         gremlin = Gremlin(
             random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace

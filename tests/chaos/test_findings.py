@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,7 +15,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from orchestrator import Command
+from orchestrator import Command, Locks, Plan, exclusive, external, sequence
 from orchestrator.core.ports import WorkerRow
 from orchestrator.core.status import FINAL, Status
 from orchestrator.engine.place import here
@@ -180,3 +183,41 @@ def log_something(connection: sa.Connection) -> None:
             at=datetime.now(UTC),
         )
     )
+
+
+class Holder(Command, kind="findings.holder"):
+    """Holds locks while it waits for its vendor."""
+
+    names: tuple[str, ...]
+
+    def locks(self) -> Locks:
+        return exclusive("thing", *self.names)
+
+    def plan(self) -> Plan:
+        return sequence(external("acme", "work"))
+
+
+def test_two_who_leave_at_once_let_in_who_waited_for_both(postgres_url: str) -> None:
+    """One transaction of each is under way when the other looks who is to be let in."""
+    store = SqlStore(make_engine(postgres_url))
+    stage = Stage((Holder,), store=store)
+    first, second, waiting = (
+        stage.submit(Holder(names=names)) for names in (("a",), ("b",), ("a", "b"))
+    )
+    stage.play()
+
+    barrier = threading.Barrier(2)
+
+    def leave(command_id: str) -> list[str]:
+        with store.begin() as tx:
+            barrier.wait(5)
+            granted = tx.release((command_id,))
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait(0.5)  # the other has looked, or waits for our end
+        return granted
+
+    with ThreadPoolExecutor(2) as pool:
+        granted = [one for found in pool.map(leave, (first, second)) for one in found]
+
+    assert granted == [waiting]
+    store.close()
