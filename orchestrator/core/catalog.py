@@ -118,7 +118,13 @@ class Catalog:
             upgrade = known.command.upgrades.get(since)
             if upgrade is None:
                 raise UnreadableError(f"{kind} has no upgrade since version {since}; write one")
-            current = upgrade(dict(current))
+            try:
+                current = upgrade(dict(current))
+            except Exception as problem:
+                raise UnreadableError(
+                    f"the stored parameters of {kind} cannot be read: its upgrade since version"
+                    f" {since} raised {type(problem).__name__}: {problem}"
+                ) from problem
         try:
             return known.command.model_validate(current)
         except ValidationError as problem:

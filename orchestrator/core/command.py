@@ -34,8 +34,12 @@ class Retry:
 
     def delay(self, failures: int, random: float) -> timedelta:
         """Gives the wait after that many failures; `random` is between 0 and 1."""
-        wait = min(self.first * self.factor ** min(failures - 1, 64), self.most)
-        return wait * (1 + self.jitter * (2 * random - 1))
+        wait, most = self.first.total_seconds(), self.most.total_seconds()
+        for _ in range(min(failures - 1, 64)):  # a power would overflow before it is cut
+            wait *= self.factor
+            if wait >= most:
+                break
+        return timedelta(seconds=min(wait, most) * (1 + self.jitter * (2 * random - 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
