@@ -123,7 +123,7 @@ class Runner:
                 )
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)
-                request = replace(request, written=threading.Event(), error=None)
+                request = replace(request, heard=threading.Event(), has_pen=False, error=None)
         report.ready.extend(request.ready)
         report.ended_roots.extend(request.ended_roots)
         return request.claimed

@@ -66,7 +66,8 @@ class Request:
     ready: list[CommandEntity] = field(default_factory=list)
     ended_roots: list[str] = field(default_factory=list)
     error: BaseException | None = None
-    written: threading.Event = field(default_factory=threading.Event)
+    has_pen: bool = False
+    heard: threading.Event = field(default_factory=threading.Event)
 
 
 class Writer:
@@ -86,30 +87,46 @@ class Writer:
         self.rng = rng or random.SystemRandom()
         self.ahead: dict[str, NewCommand] = {}
         self._waiting: deque[Request] = deque()
-        self._pen = threading.Lock()
+        self._guard = threading.Lock()
+        self._pen_is_out = False
 
     def write(self, request: Request) -> Request:
         """Writes the request and gives it back with its results.
 
         Raises what went wrong: Impossible or ConflictError for the event, UnavailableError for the store.
         """
-        self._waiting.append(request)
-        while not request.written.is_set():
-            if self._pen.acquire(timeout=0.05):
-                try:
-                    self._write_waiting()
-                finally:
-                    self._pen.release()
+        with self._guard:
+            self._waiting.append(request)
+            mine = not self._pen_is_out
+            self._pen_is_out = True
+        if not mine:
+            request.heard.wait()
+            mine = request.has_pen
+        if mine:
+            try:
+                self._write_waiting()
+            finally:
+                self._pass_pen()
         if request.error is not None:
             raise request.error
         return request
 
+    def _pass_pen(self) -> None:
+        """Gives the pen to the first of those who wait: it writes for all of them.
+
+        Nobody else is woken. Were they to wait for the pen itself, those whose request is written already would
+        stand in line before those whose is not.
+        """
+        with self._guard:
+            if not self._waiting:
+                self._pen_is_out = False
+                return
+            self._waiting[0].has_pen = True
+            self._waiting[0].heard.set()
+
     def _write_waiting(self) -> None:
-        batch: list[Request] = []
-        while self._waiting and len(batch) < BATCH_LIMIT:
-            batch.append(self._waiting.popleft())
-        if not batch:
-            return
+        with self._guard:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_LIMIT))]
         try:
             self._write_together(batch)
         except Exception as problem:
@@ -119,7 +136,7 @@ class Writer:
                 self._write_apart(batch)
         finally:
             for request in batch:
-                request.written.set()
+                request.heard.set()
 
     def _write_apart(self, batch: list[Request]) -> None:
         for request in batch:
@@ -157,8 +174,7 @@ class Writer:
             _steal(unit, batch)
             if any(request.claimed for request in batch):
                 unit.insert_new()  # one of them may be claimed already, and is read again below
-            for request in batch:
-                self._equip(unit, request)
+            self._equip(unit, batch)
             fault("before_commit")
             unit.flush()
         fault("after_commit")
@@ -180,26 +196,34 @@ class Writer:
                     yield last
                     yield from (one.entity for one in follows if one is not None)
 
-    def _equip(self, unit: UnitOfWork, request: Request) -> None:
-        """Gives a claimed command what its verb needs, and reads ahead what follows it."""
-        if request.claimed is None:
-            return
-        command = request.claimed.command
-        tx = unit.tx
-        known = unit.new(command.command_id) or self.ahead.pop(command.command_id, None)
-        if known is None or command.phase is not Phase.EXECUTE:
-            payload = tx.payloads((command.command_id,))[command.command_id]
-        else:
-            payload = known.payload
-        starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
-        task = tx.open_task(command.command_id) if starting else None
-        request.claimed = Claimed(command=command, payload=payload, task=task)
-        stored = unit.new(command.command_id) is None
-        if stored and command.next_id and command.next_id not in self.ahead:
-            if len(self.ahead) > AHEAD_LIMIT:
-                self.ahead.clear()
-            for one in tx.followers(command, AHEAD):
-                self.ahead[one.entity.command_id] = one
+    def _equip(self, unit: UnitOfWork, batch: list[Request]) -> None:
+        """Gives claimed commands what their verbs need, and reads ahead what follows them."""
+        claimed = [one for one in batch if one.claimed is not None]
+        payloads = self._payloads(unit, [one.claimed.command for one in claimed if one.claimed])
+        for request in claimed:
+            if request.claimed is None:
+                continue
+            command = request.claimed.command
+            starting = command.phase in (Phase.START, Phase.START_COMPENSATE)
+            task = unit.tx.open_task(command.command_id) if starting else None
+            payload = payloads[command.command_id]
+            request.claimed = Claimed(command=command, payload=payload, task=task)
+            stored = unit.new(command.command_id) is None
+            if stored and command.next_id and command.next_id not in self.ahead:
+                if len(self.ahead) > AHEAD_LIMIT:
+                    self.ahead.clear()
+                for one in unit.tx.followers(command, AHEAD):
+                    self.ahead[one.entity.command_id] = one
+
+    def _payloads(self, unit: UnitOfWork, commands: list[CommandEntity]) -> dict[str, Payload]:
+        """Finds the payloads of claimed commands; those that were not read ahead in one query."""
+        found: dict[str, Payload] = {}
+        for command in commands:
+            known = unit.new(command.command_id) or self.ahead.pop(command.command_id, None)
+            if known is not None and command.phase is Phase.EXECUTE:
+                found[command.command_id] = known.payload
+        missing = [one.command_id for one in commands if one.command_id not in found]
+        return found | (unit.tx.payloads(missing) if missing else {})
 
 
 def _write_one(unit: UnitOfWork, request: Request) -> None:

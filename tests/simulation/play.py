@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import greenlet
+import greenlet  # type: ignore[import-untyped]
 import structlog
 
 from orchestrator import TryAgain
-from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import UnavailableError
-from orchestrator.core.external import ExternalTask
 from orchestrator.core.ports import Store
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import FINAL, TaskState
 from orchestrator.engine import faults
 from orchestrator.store.memory import MemoryStore
-from orchestrator.testing import FakeVendors, StageClock
+from orchestrator.testing import StageClock
 from tests.model.checker import check
-from tests.model.commands import KINDS
 from tests.model.oracle import judge
-from tests.model.outside import Outside
 from tests.model.plans import Menu, draw, random_plan
-from tests.model.world import World
 from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
 from tests.simulation.crowd import Crowd, Tree
+from tests.simulation.scenery import CATALOG, OUTSIDE, VENDORS, WORLD, Broker
 
 STEPS = 120  # of trouble, before everything calms down
 MOST_STEPS = 3_000
@@ -40,48 +35,6 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 LEAVING = frozenset({"before_ack", "after_ack", "before_claim", "after_claim", "before_verb",
                      "after_verb", "before_start", "after_start", "before_publish",
                      "after_publish"})  # fmt: skip
-
-
-class SimWorld(World):
-    """The world of the play: its clock, and its way to die and to hang."""
-
-    play: Play
-
-    def time(self) -> float:
-        return self.play.time()
-
-    def crash(self) -> None:
-        self.play.count("scripted crash")
-        raise Crash
-
-    def hang(self, seconds: float) -> None:
-        self.play.sleep(seconds)
-
-
-WORLD, OUTSIDE, VENDORS = SimWorld(), Outside(), FakeVendors()
-CATALOG = Catalog({*KINDS.values(), ExternalTask}, (WORLD, OUTSIDE, VENDORS))
-
-
-@dataclass(slots=True)
-class Broker:
-    """Carries nudges; loses, doubles and shuffles them while there is trouble."""
-
-    play: Play
-    nudges: list[str] = field(default_factory=list)
-
-    def send(self, ids: list[str]) -> None:
-        """Takes nudges in."""
-        for one in ids:
-            chance = self.play.rng.random() if self.play.trouble else 1.0
-            if chance >= 0.1:
-                self.nudges.append(one)
-            if chance < 0.2:
-                self.nudges.append(one)
-
-    def take(self) -> str:
-        """Gives some nudge, not the oldest by any means."""
-        number = self.play.rng.randrange(len(self.nudges))
-        return self.nudges.pop(number)
 
 
 class Play:
@@ -112,10 +65,6 @@ class Play:
         self._numbers = 0
         self._crash_rate = self.rng.choice((0.0, 0.002, 0.01))
         self._away_rate = self.rng.choice((0.0, 0.0, 0.02))
-        WORLD.__init__()  # type: ignore[misc]
-        WORLD.play = self
-        OUTSIDE.__init__()  # type: ignore[misc]
-        OUTSIDE.time, OUTSIDE.weather = self.time, self._weather
         self.broker = Broker(self)
         self.crowd = Crowd(self, self._trees(menu or Menu()))
         self.workers = [self._new(Worker) for _ in range(2)]
@@ -150,7 +99,7 @@ class Play:
     def sleep(self, seconds: float) -> None:
         """Leaves the thread until the time has passed. The writer's own short waits pass at once."""
         thread = self.current
-        if thread is not None and not thread.process.writer._pen.locked():
+        if thread is not None and not thread.process.writer._pen_is_out:
             thread.until = self.time() + seconds
             self.hub.switch()
 
@@ -206,11 +155,15 @@ class Play:
     @contextmanager
     def _in_place(self) -> Iterator[None]:
         """Puts the play where the program finds time, fault points and its log."""
+        WORLD.__init__()  # type: ignore[misc]
+        WORLD.play = self
+        OUTSIDE.__init__()  # type: ignore[misc]
+        OUTSIDE.time, OUTSIDE.weather = self.time, self._weather
         known, sleep, monotonic = structlog.get_config(), time.sleep, time.monotonic
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger(40), processors=[self._hear]
         )
-        time.sleep, time.monotonic = self.sleep, self.time
+        time.sleep, time.monotonic = self.sleep, self.time  # type: ignore[assignment]
         for point in faults.POINTS:
             faults.arm(point, lambda point=point: self.at(point))  # type: ignore[misc]
         try:
@@ -221,7 +174,7 @@ class Play:
             structlog.configure(**known)
             self._end_threads()
 
-    def _hear(self, _logger: Any, _method: str, event: dict[str, Any]) -> Any:
+    def _hear(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         """Takes an error in the log for what it is: something that should not have happened."""
         self.wrong.append(f"logged: {event.get('event')}: {event.get('exc_info')!r}")
         raise structlog.DropEvent
@@ -276,8 +229,9 @@ class Play:
 
     def _until_next(self) -> float:
         """Gives the seconds until something is due, so that nobody waits through empty time."""
-        rows = [*self.store.due(FAR, 100), *self.store.overdue_tasks(FAR, 100)]
-        times = [(one.wake_at - self._began).total_seconds() for one in rows if one.wake_at]
+        wakes = [one.wake_at for one in self.store.due(FAR, 100)]
+        wakes += [one.wake_at for one in self.store.overdue_tasks(FAR, 100)]
+        times = [(one - self._began).total_seconds() for one in wakes if one]
         times += [one["ends_at"] for one in OUTSIDE.records.values()]
         times += [one.until or 0.0 for process in self._processes() for one in process.threads]
         now = self.time()
@@ -342,7 +296,7 @@ class Play:
             pass
         except Crash:
             pass
-        except Exception as problem:  # noqa: BLE001 - it is what we look for
+        except Exception as problem:
             self.wrong.append(f"raised: {type(problem).__name__}: {problem}")
             if self.verbose:
                 raise
@@ -360,14 +314,15 @@ class Play:
         if self.rude <= 0:
             return
         self.rude -= 1
-        process = self.rng.choice(self._processes())
+        busy = [one for one in self._processes() if one.threads]
+        process = self.rng.choice(busy or self._processes())
         match self.rng.choice(("kill", "freeze", "jump")):
             case "kill":
                 self.count(f"kill -9 a {process.role}")
                 process.die()
             case "freeze":
                 self.count(f"freeze a {process.role}")
-                process.frozen_until = self.time() + self.rng.uniform(1, 30)
+                process.frozen_until = self.time() + self.rng.uniform(3, 30)
             case _:
                 self.count("the clock jumps")
                 self._pass(self.rng.uniform(3, 40), heartbeats=False)
@@ -386,6 +341,7 @@ class Play:
             effects=WORLD.ledger(),
             feed=self.crowd.feed,
             running_outside=OUTSIDE.running(),
+            on_one_clock=True,
         )
         for tree in self.crowd.trees:
             if tree.root is None:
