@@ -24,11 +24,13 @@ def check(
     feed: Sequence[Transition] | None = None,
     running_outside: Collection[str] = (),
     attention: Collection[str] = (),
+    on_one_clock: bool = False,
 ) -> list[str]:
     """Gives a line for everything that is wrong; nothing when all is right.
 
     `effects` is the ledger, `feed` what a reader saw that ran all along, `running_outside` the ids of tasks that still
-    run there, `attention` the commands that may have been left for a person to settle.
+    run there, `attention` the commands that may have been left for a person to settle. `on_one_clock` tells that
+    ledger and store have the same time, so that what was done can be told from what was done later.
     """
     commands = {one.command_id: one for root in roots for one in store.tree(root)}
     log = read_log(store)
@@ -37,7 +39,10 @@ def check(
     wrong += _left_over(store, commands, running_outside)
     wrong += _wrong_steps(log, commands)
     wrong += _counted_twice(log)
-    wrong += _uncalled(log, effects)
+    effects = list(effects)
+    wrong += _called_twice(effects)
+    if effects:
+        wrong += _not_done(log, commands, effects, on_one_clock=on_one_clock)
     wrong += _ended_before_parts(log, commands)
     wrong += _undone_out_of_order(log, commands)
     if feed is not None:
@@ -126,25 +131,48 @@ def _counted_twice(log: Iterable[Transition]) -> Iterator[str]:
         ended[one.command_id] = one
 
 
-def _uncalled(log: Iterable[Transition], effects: Iterable[Effect]) -> Iterator[str]:
-    """Each claim calls its verb at most once, and what is counted as done was done."""
-    calls = Counter((one.command_id, one.verb, one.attempt) for one in effects if one.attempt)
+def _called_twice(effects: Iterable[Effect]) -> Iterator[str]:
+    """Each claim calls its verb at most once."""
+    calls = Counter((one.command_id, one.verb, one.attempt) for one in effects)
     for (command_id, verb, attempt), times in calls.items():
         if times > 1:
             yield f"{verb} of {command_id} was called {times} times under attempt {attempt}"
-    did = {(one.command_id, one.verb) for one in calls_of(effects)}
-    if not did:
-        return
+
+
+VERBS = {
+    Phase.EXECUTE: ("validate", "execute"),
+    Phase.END: ("end",),
+    Phase.COMPENSATE: ("compensate",),
+}
+
+
+def _not_done(
+    log: Iterable[Transition],
+    commands: Mapping[str, CommandEntity],
+    effects: Iterable[Effect],
+    *,
+    on_one_clock: bool,
+) -> Iterator[str]:
+    """What counts as done was done, and by the one who had the claim."""
+    did = {(one.command_id, one.verb, one.attempt): one.at for one in effects if one.did}
+    phases: dict[str, Phase] = {}
     for one in log:
-        if one.phase is Phase.COMPENSATE and one.path[-1] is Status.COMPENSATED:
-            called = (one.command_id, "compensate") in did
-            if "Done" in one.causes and not called:
-                yield f"{one.command_id} counts as compensated, and its compensate was never called"
-
-
-def calls_of(effects: Iterable[Effect]) -> list[Effect]:
-    """Gives the calls that did their work."""
-    return [one for one in effects if one.did]
+        phase = phases.get(one.command_id, Phase.EXECUTE)
+        phases[one.command_id] = one.phase
+        command = commands.get(one.command_id)
+        if command is None or not command.kind.startswith("model.") or "Done" not in one.causes:
+            continue
+        attempt = one.attempt - one.causes[one.causes.index("Done") :].count("Claim")
+        times = [
+            did[one.command_id, verb, attempt]
+            for verb in VERBS.get(phase, ())
+            if (one.command_id, verb, attempt) in did
+        ]
+        if not times or (on_one_clock and min(times) > one.at.timestamp()):
+            yield (
+                f"event {one.seq}: {phase} of {_name(command)} counts as done, and whoever had"
+                f" the claim (attempt {attempt}) had not done it"
+            )
 
 
 def _ended_before_parts(

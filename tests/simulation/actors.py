@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 from orchestrator.app import Orchestrator
 from orchestrator.core import event as ev
@@ -33,7 +33,7 @@ class Crash(BaseException):
     """A process dies here; nothing that comes after this is done."""
 
 
-class Thread(greenlet):
+class Thread(greenlet):  # type: ignore[misc]
     """A line of execution that the play may leave in the middle and take up again later."""
 
     def __init__(self, process: Process, body: Callable[[], None], parent: greenlet) -> None:
