@@ -91,6 +91,22 @@ class Orchestrator:
         self.sender.launch(submitted.ready)
         return Handle(submitted.command_id, submitted.repeated)
 
+    def submit_many(
+        self,
+        commands: Sequence[Command],
+        *,
+        owner: str = "engine",
+        correlation_id: str | None = None,
+        deadline: datetime | timedelta | None = None,
+    ) -> list[Handle]:
+        """Submits many commands, each a root of its own, with few transactions; see `submit`."""
+        if isinstance(deadline, timedelta):
+            deadline = self.store.now() + deadline
+        origin = Origin(owner=owner, correlation_id=correlation_id, deadline=deadline)
+        submitted = self._submitter.submit_many(commands, origin)
+        self._launch([ready for one in submitted for ready in one.ready])
+        return [Handle(one.command_id) for one in submitted]
+
     def make(self, kind: str, parameters: Mapping[str, Any]) -> Command:
         """Makes a command of its kind and parameters. Raises BadInputError that says what is wrong."""
         return self.catalog.make(kind, parameters)

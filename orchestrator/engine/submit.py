@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,9 @@ from orchestrator.core.status import Phase, Status
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
+
+
+TOGETHER = 50  # commands of `submit_many` in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,30 @@ class Submitter:
         if known:
             return Submitted(known[0], [], repeated=True)
         return Submitted(new_root, request.ready)
+
+    def submit_many(self, commands: Sequence[Command], origin: Origin) -> list[Submitted]:
+        """Stores many commands, each a root of its own, some to a transaction, and begins them.
+
+        Raises BadInputError before anything is stored when one of them cannot be accepted.
+        """
+        roots = [root_id(self.rng.getrandbits(128)) for _ in commands]
+        trees = [
+            self._rows(command, origin, new_root)
+            for command, new_root in zip(commands, roots, strict=True)
+        ]
+        done: list[Submitted] = []
+        for start in range(0, len(roots), TOGETHER):
+            some = slice(start, start + TOGETHER)
+
+            def begin(unit: UnitOfWork, some: slice = some) -> None:
+                for new_root, rows in zip(roots[some], trees[some], strict=True):
+                    unit.add(rows)
+                    unit.tell(new_root, ev.Begin())
+
+            ready = self.writer.write(Request("", work=begin)).ready
+            for new_root in roots[some]:
+                done.append(Submitted(new_root, [one for one in ready if one.root_id == new_root]))
+        return done
 
     def _rows(self, command: Command, origin: Origin, new_root: str) -> list[NewCommand]:
         numbers = iter(range(1, self.limits.parts + 2))
