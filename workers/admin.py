@@ -13,9 +13,12 @@ from typing import Any
 from alembic import command as alembic
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import make_url
 
 import orchestrator
+from orchestrator.core.access import Role
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.store.sql import translated
 from workers.settings import Settings
 from workers.wiring import Wiring, wiring
 
@@ -38,13 +41,15 @@ def main() -> None:
 def upgrade(wired: Wiring, _: argparse.Namespace) -> None:
     """Brings the database's schema up to date."""
     wired.settings.data_path.mkdir(parents=True, exist_ok=True)
-    alembic.upgrade(_config(wired), "head")
+    with translated():
+        alembic.upgrade(_config(wired), "head")
     current(wired, _)
 
 
 def current(wired: Wiring, _: argparse.Namespace) -> None:
     """Tells which schema the database has."""
-    with wired.store.engine.connect() as connection:
+    wired.settings.data_path.mkdir(parents=True, exist_ok=True)
+    with wired.store.reading() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
     print(revision or "empty")
 
@@ -58,7 +63,11 @@ def config(wired: Wiring, _: argparse.Namespace) -> None:
         if name in hidden:
             value = "(set)" if value else ""
         shown[name] = {"value": _plain(value), "about": about.description}
-    shown["database_url"]["value"] = wired.store.engine.url.render_as_string(hide_password=True)
+    for name, url in (
+        ("database_url", wired.settings.database),
+        ("broker_url", wired.settings.broker_url),
+    ):
+        shown[name]["value"] = make_url(url).render_as_string(hide_password=True)
     for supply in wired.catalog.supplies:
         settings = getattr(supply, "settings", None)
         if settings is not None and hasattr(settings, "model_dump"):
@@ -70,7 +79,7 @@ def config(wired: Wiring, _: argparse.Namespace) -> None:
 
 def token(wired: Wiring, asked: argparse.Namespace) -> None:
     """Makes a token and prints it; it cannot be shown again."""
-    print(wired.tokens.create(asked.name, asked.role))
+    print(wired.tokens.create(asked.name, Role(asked.role)))
 
 
 def gc(wired: Wiring, asked: argparse.Namespace) -> None:
@@ -85,7 +94,7 @@ VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]]
     "upgrade": (upgrade, []),
     "current": (current, []),
     "config": (config, []),
-    "token": (token, [(("name",), {}), (("role",), {})]),
+    "token": (token, [(("name",), {}), (("role",), {"choices": [one.value for one in Role]})]),
     "gc": (
         gc,
         [

@@ -27,7 +27,15 @@ CONF = {
     "worker_prefetch_multiplier": 1,
     "worker_hijack_root_logger": False,
     "broker_connection_retry_on_startup": True,
-    "broker_transport_options": {"socket_connect_timeout": 3, "socket_timeout": 10},
+    "broker_transport_options": {
+        "socket_connect_timeout": 3,
+        "socket_timeout": 10,
+        # A submission does not wait for a broker that is away: what it could not send, the sweep sends.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.05,
+        "interval_max": 0.1,
+    },
     "task_default_queue": "orchestrator",
 }
 

@@ -57,7 +57,11 @@ def _named_modules(names: Iterable[str]) -> Iterator[ModuleType]:
     for name in names:
         try:
             yield importlib.import_module(name)
-        except ImportError as problem:
+        except BadCommandError:
+            raise  # it says itself what is wrong with a command
+        except Exception as problem:
+            first_line = str(problem).partition("\n")[0]
             raise BadCommandError(
-                f"the module {name!r} (setting MODULES) cannot be imported: {problem}"
+                f"the module {name!r} (setting MODULES) cannot be imported:"
+                f" {first_line or type(problem).__name__}"
             ) from problem

@@ -116,5 +116,5 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as problem:
         raise BadInputError(f"a setting is wrong: {describe_problems(problem)}") from problem
-    except (OSError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise BadInputError(f"the config file {path!r} cannot be read: {problem}") from problem
