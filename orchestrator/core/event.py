@@ -92,7 +92,9 @@ class Abandoned:
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """Its `wake_at` has passed."""
+    """Its `wake_at` has passed. `most` bounds how long the next nudge is waited for."""
+
+    most: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

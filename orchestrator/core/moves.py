@@ -189,12 +189,13 @@ def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) 
     return Reaction(ready(c, now, policy))
 
 
-def woken(c: CommandEntity, _: ev.Woken, now: datetime, policy: Policy) -> Reaction:
+def woken(c: CommandEntity, event: ev.Woken, now: datetime, policy: Policy) -> Reaction:
     """Launches it (again), each time with more patience."""
     if c.status is Status.DELAYED:
         return Reaction(ready(c, now, policy))
     nudges = c.nudges + 1
-    wait = min(policy.launch_grace * 2 ** min(nudges, 16), policy.launch_most)
+    most = event.most or policy.launch_most
+    wait = min(policy.launch_grace * 2 ** min(nudges, 16), most)
     return Reaction(c._replace(nudges=nudges, wake_at=now + wait))
 
 

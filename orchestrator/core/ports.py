@@ -20,6 +20,9 @@ from orchestrator.core.locks import Lock
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
 from orchestrator.core.status import Status
 
+LEASE_MOST_S = 60.0
+"""How long a lease may be. One that runs longer was given by a clock that has been set since: it is none."""
+
 
 @runtime_checkable
 class Adapter(Protocol):
@@ -237,4 +240,4 @@ class Store(Protocol):
     def heartbeat(self, worker: WorkerRow) -> datetime: ...
     def farewell(self, worker_id: str) -> None: ...
     def workers(self) -> list[WorkerRow]: ...
-    def lead(self, name: str, holder: str, seconds: float) -> bool: ...
+    def lead(self, name: str, holder: str, seconds: float) -> bool: ...  # at most LEASE_MOST_S

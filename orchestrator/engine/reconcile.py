@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 LIMIT = 500
 CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
+KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 
 class Reconciler:
@@ -74,8 +75,10 @@ class Reconciler:
         due = self.store.due(now, LIMIT)
         if self.is_busy():  # messages wait for workers: what is late is late, not lost
             due = [one for one in due if _is_really_due(one, now)]
+        # Who lacks a kind drops its nudges: where others have it, the next nudge may find one of those.
+        known = {kind for one in self.store.workers() for kind in one.kinds} if due else set()
         for one in due:
-            self._tell(one, ev.Woken())
+            self._tell(one, ev.Woken(KNOWN_MOST if one.kind in known else None))
         return len(due)
 
     def _tell(self, command: CommandEntity, event: ev.Event) -> None:

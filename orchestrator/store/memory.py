@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.ports import Blocker, LockRow, Transaction, WorkerRow
+from orchestrator.core.ports import LEASE_MOST_S, Blocker, LockRow, Transaction, WorkerRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Phase, Status, TaskState
 from orchestrator.store.memory_books import Books
@@ -326,7 +326,7 @@ class MemoryStore(MemoryWatching):
     def lead(self, name: str, holder: str, seconds: float) -> bool:
         now = self.now()
         known, until = self._leases.get(name, (holder, now))
-        if known != holder and until >= now:
+        if known != holder and now <= until <= now + timedelta(seconds=LEASE_MOST_S):
             return False
         self._leases[name] = (holder, now + timedelta(seconds=seconds))
         return True

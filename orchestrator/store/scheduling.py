@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.ports import WorkerRow
+from orchestrator.core.ports import LEASE_MOST_S, WorkerRow
 from orchestrator.core.status import FINAL, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.tables import async_task, command_entity, lease, worker
@@ -154,14 +154,20 @@ class Scheduling:
         ]
 
     def lead(self, name: str, holder: str, seconds: float) -> bool:
-        """Takes or renews a lease; False while somebody else has it."""
+        """Takes or renews a lease of at most a minute; False while somebody else has it."""
         now = self.now()
         until = now + timedelta(seconds=seconds)
         with self.writing() as connection:
             taken = connection.execute(
                 sa.update(lease)
                 .where(lease.c.name == name)
-                .where(sa.or_(lease.c.holder == holder, lease.c.until < now))
+                .where(
+                    sa.or_(
+                        lease.c.holder == holder,
+                        lease.c.until < now,
+                        lease.c.until > now + timedelta(seconds=LEASE_MOST_S),  # a clock was set
+                    )
+                )
                 .values(holder=holder, until=until)
             ).rowcount
             if taken:

@@ -146,7 +146,9 @@ def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -
     unfused = Faults(random.Random(rng.random()), tuple(reversed(POINTS)), log, not with_faults)
     leading = Faults(random.Random(rng.random()), SCHEDULERS_POINTS, log, not with_faults)
     here.faults = (armed, unfused, leading)
-    wrong_clock = skewed(here.room, MINUTES_WRONG * 60) if with_faults else {}
+    # Embedded, all processes have the one wall clock of their machine, and it is the store's clock.
+    is_embedded = here.database.url.startswith("sqlite")
+    wrong_clock = skewed(here.room, MINUTES_WRONG * 60) if with_faults and not is_embedded else {}
 
     def unfusing(incarnation: int) -> Mapping[str, str]:
         return {"ORCHESTRATOR_FUSION": "false", **unfused.environment(incarnation)}
@@ -156,7 +158,8 @@ def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -
 
     here.crew.hire(Member("worker-armed", worker("armed"), armed.environment))
     here.crew.hire(Member("worker-unfused", worker("unfused"), unfusing))
-    here.crew.hire(Member("worker-forks", worker("forks", pool="prefork", concurrency=2)))
+    forks = worker("forks", pool="prefork", concurrency=2)
+    here.crew.hire(Member("worker-forks", forks, with_wrong_clock))
     here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment))
     here.crew.hire(Member("scheduler-skewed", SCHEDULER, with_wrong_clock))
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -39,6 +40,9 @@ class Database(Protocol):
 
     def read_only(self, on: bool) -> None:
         """Refuses all writes, or takes them again."""
+
+    def admin(self) -> AbstractContextManager[psycopg.Connection]:
+        """Opens a connection of an administrator."""
 
     def close(self) -> None:
         """Stops it for good."""
@@ -187,6 +191,9 @@ class Sqlite:
 
     def read_only(self, on: bool) -> None:
         raise NotImplementedError("a file's mode does not bind root; only PostgreSQL is tested so")
+
+    def admin(self) -> AbstractContextManager[psycopg.Connection]:
+        raise NotImplementedError("there is no server; only PostgreSQL is tested so")
 
     def close(self) -> None:
         """Has nothing to stop."""

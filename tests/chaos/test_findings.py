@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,14 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator import Command, Locks, Plan, exclusive, external, sequence
-from orchestrator.core.ports import WorkerRow
+from orchestrator.core.ports import Store, WorkerRow
 from orchestrator.core.status import FINAL, Status
 from orchestrator.engine.place import here
 from orchestrator.engine.writer import Request
+from orchestrator.store.memory import MemoryStore
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import event
-from orchestrator.testing import Stage
+from orchestrator.testing import Stage, StageClock
 from tests.model.commands import KINDS, command_of
 from tests.model.outside import Outside
 from tests.model.plans import Node
@@ -221,3 +223,42 @@ def test_two_who_leave_at_once_let_in_who_waited_for_both(postgres_url: str) -> 
 
     assert granted == [waiting]
     store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def clocked_store(request: pytest.FixtureRequest) -> Iterator[tuple[Store, StageClock]]:
+    """A store whose clock the test sets."""
+    clock = StageClock()
+    if request.param == "memory":
+        yield MemoryStore(clock.now), clock
+        return
+    store = SqlStore(make_engine(request.getfixturevalue("sqlite_url")))
+    store.now = clock.now  # type: ignore[method-assign]
+    yield store, clock
+    store.close()
+
+
+def test_a_lease_given_by_a_clock_that_was_set_back_is_none(
+    clocked_store: tuple[Store, StageClock],
+) -> None:
+    store, clock = clocked_store
+    assert store.lead("scheduler", "the dead one", 3)
+
+    clock.turn(timedelta(minutes=-7))
+
+    assert store.lead("scheduler", "the next one", 3)
+    assert not store.lead("scheduler", "a third", 3)
+
+
+def test_a_nudge_for_a_kind_that_some_worker_knows_is_not_waited_for_long(idle: Stage) -> None:
+    known = idle.submit(Idle())
+    for _ in range(12):
+        idle.inbox.nudges.clear()
+        idle.clock.turn(timedelta(minutes=2))
+        idle.reconciler.wake()
+    row = register(idle, place="", pid=1, started_at=datetime.now(UTC))
+    idle.store.heartbeat(replace(row, worker_id="knowing", kinds=(Idle.declared.kind,)))
+    idle.clock.turn(timedelta(minutes=2))
+    idle.reconciler.wake()
+
+    assert idle.orchestrator.get(known).wake_at == idle.clock.now() + timedelta(seconds=5)
