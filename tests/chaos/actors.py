@@ -21,12 +21,14 @@ from orchestrator.core.errors import (
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.query import CommandQuery, TaskQuery
 from orchestrator.core.status import FINAL, Outcome, Phase, Status
+from tests.chaos.web import Web
 from tests.model.commands import command_of
 from tests.model.oracle import Action
 from tests.model.plans import Menu, Node, random_plan
 
 PASSING = (UnavailableError, ContendedError)
 LIVE = tuple(one for one in Status if one not in FINAL)
+BY_WEB = 0.3  # of the submissions
 MENU = Menu(
     parts=7,
     trouble=0.15,
@@ -89,6 +91,7 @@ class Client:
 
     orchestrator: Orchestrator
     rng: random.Random
+    web: Web | None = None
     in_flight: int = 60
     menu: Menu = MENU
     trees: list[Tree] = field(default_factory=list)
@@ -118,12 +121,17 @@ class Client:
         return live < self.in_flight
 
     def _submit(self, tree: Tree) -> None:
-        handle = self.orchestrator.submit(command_of(tree.node), idempotency_key=tree.key)
+        command = command_of(tree.node)
+        if self.web is not None and self.rng.random() < BY_WEB:
+            found, repeated = self.web.submit(command, tree.key)
+        else:
+            handle = self.orchestrator.submit(command, idempotency_key=tree.key)
+            found, repeated = handle.id, handle.repeated
         if tree.root_id is not None:
             self.repeats += 1
-            if (handle.id, handle.repeated) != (tree.root_id, True):
-                raise AssertionError(f"{tree.key} is {tree.root_id} and also {handle.id}")
-        tree.root_id = handle.id
+            if (found, repeated) != (tree.root_id, True):
+                raise AssertionError(f"{tree.key} is {tree.root_id} and also {found}")
+        tree.root_id = found
 
 
 @dataclass(slots=True)

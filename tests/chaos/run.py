@@ -16,6 +16,7 @@ from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
 from tests.chaos.gremlin import Gremlin
 from tests.chaos.installation import Installation, front_door, installation, seen, staff, unseen
 from tests.chaos.verdict import Verdict, judge
+from tests.chaos.web import Web, open_web
 
 TICK_S = 0.02
 BOOT_S = 60.0
@@ -73,7 +74,8 @@ def run(wish: Wish) -> Result:
     room = Path(tempfile.mkdtemp(prefix=f"orchestrator-chaos-{wish.seed}-"))
     room.chmod(0o755)
     with installation(room, wish.store, rng) as here, front_door() as front:
-        cast = _cast(front, wish, rng)
+        web = open_web(here, front)
+        cast = _cast(front, web, wish, rng)
         gremlin = Gremlin(
             random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace
         )
@@ -83,6 +85,7 @@ def run(wish: Wish) -> Result:
             actor.start()
         _break_things(here, gremlin, wish)
         settled_s = _calm(here, gremlin, cast, front)
+        _await_web(here, web)
         verdict = judge(front, here, cast.client.trees, cast.operators.orders, cast.reader)
         return Result(
             wish=wish,
@@ -98,8 +101,8 @@ def run(wish: Wish) -> Result:
         )
 
 
-def _cast(front: Orchestrator, wish: Wish, rng: random.Random) -> Cast:
-    client = Client(front, random.Random(rng.random()), wish.trees)
+def _cast(front: Orchestrator, web: Web, wish: Wish, rng: random.Random) -> Cast:
+    client = Client(front, random.Random(rng.random()), web, wish.trees)
     operators = Operators(front, random.Random(rng.random()), wish.meddling)
     vendor, reader = Vendor(front), Reader(front)
     actors = {
@@ -154,6 +157,16 @@ def _calm(here: Installation, gremlin: Gremlin, cast: Cast, front: Orchestrator)
         cast.actors[name].stop()
     _read_to_the_end(cast.reader)
     return settled_s
+
+
+def _await_web(here: Installation, web: Web) -> None:
+    """Sees the API ready again: nobody had to tell it that all is well."""
+    deadline = time.monotonic() + BOOT_S
+    while web.health("/readyz") != 200:
+        here.crew.tend()
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the API is not ready; see the logs in {here.room}")
+        time.sleep(TICK_S)
 
 
 def _is_quiet(front: Orchestrator, cast: Cast) -> bool:

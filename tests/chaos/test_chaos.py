@@ -20,6 +20,7 @@ from tests.chaos.commands import Assassin, Many, Nap, Nested, Sleeper, Steps
 from tests.chaos.installation import Installation, front_door, installation, small_staff
 from tests.chaos.recovery import measure
 from tests.chaos.run import Wish, await_workers, run
+from tests.chaos.web import open_web
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(280)]
 SEED = 20261120
@@ -129,9 +130,13 @@ def test_what_a_verb_says_after_its_timeout_is_ignored(room: Path) -> None:
 
 def test_a_database_that_refuses_to_write_is_waited_for(room: Path) -> None:
     with at_work(room) as (front, here):
-        before = front.submit(Steps(number=40, seconds=0.05)).id
+        web = open_web(here, front)
+        wait(here, lambda: web.health("/readyz") == 200, "the API is ready")
+        before = front.submit(Steps(number=60, seconds=0.1)).id
 
         here.database.read_only(on=True)
+        with pytest.raises(UnavailableError, match="database"):
+            web.submit(Nap(), "while it is read-only")
         with pytest.raises(UnavailableError, match="database"):
             front.submit(Nap())
         wait(here, lambda: not front.get(before).status.is_final, "reading goes on")
@@ -139,7 +144,7 @@ def test_a_database_that_refuses_to_write_is_waited_for(room: Path) -> None:
 
         wait(here, lambda: front.get(before).status.is_final, "it goes on by itself")
         assert front.get(before).status is Status.SUCCEEDED
-        after = front.submit(Nap()).id
+        after, _ = web.submit(Nap(), "afterwards")
         wait(here, lambda: front.get(after).status.is_final, "all is as before")
 
 
