@@ -280,8 +280,9 @@ def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
     """
     idle: dict[str, list[Request]] = {}
     for request in batch:
-        if request.beside and request.claimed is None and request.accepted:
-            idle.setdefault(request.beside, []).append(request)
+        beside = request.beside or _crew_of(unit, request)
+        if beside and request.claimed is None and request.accepted:
+            idle.setdefault(beside, []).append(request)
     for parent_id, requests in idle.items():
         found = unit.ready_parts(parent_id, len(requests))
         for request, command_id in zip(requests, found, strict=False):
@@ -289,3 +290,16 @@ def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
                 _claim_first(unit, request, [command_id])
             if request.claimed is None:
                 request.ready.append(unit.known(command_id))
+
+
+def _crew_of(unit: UnitOfWork, request: Request) -> str | None:
+    """Names the parent for whose crew a nudge was meant, when another member was quicker to take the part.
+
+    Its bearer takes another part instead, or the crew would lose a member each time that two are sent to one.
+    """
+    if not unit.policy.crew or request.event is not None or not request.command_id:
+        return None
+    command = unit.command(request.command_id)
+    if command is None or command.in_sequence or command.status is Status.READY:
+        return None
+    return command.parent_id
