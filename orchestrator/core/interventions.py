@@ -13,6 +13,7 @@ from orchestrator.core.ending import (
     ready,
     settle,
     undo_goes_on,
+    undo_parts,
     undone,
     with_effects,
 )
@@ -134,12 +135,20 @@ def resolve(c: CommandEntity, event: ev.Resolve, now: datetime, policy: Policy) 
         case Phase.EXECUTE:
             verdict = settle(c._replace(pending=c.pending - 1), event.outcome, now, policy)
             return with_effects(verdict, (Effect.DROP_TASK, *value))
+        case Phase.END if event.outcome is not Outcome.SUCCEEDED and _holds(c):
+            # Its parts had succeeded, and it has not: they are undone, and `end` hears of the new outcome.
+            return with_effects(undo_parts(c._replace(outcome=event.outcome, tries=0), None), value)
         case Phase.END:
             return with_effects(final(c, event.outcome, now), value)
         case _ if event.outcome is Outcome.SUCCEEDED:
             return with_effects(undone(c._replace(pending=0), now), (Effect.DROP_TASK,))
         case _:
             return Reaction(attention(c))
+
+
+def _holds(c: CommandEntity) -> bool:
+    """Tells whether it has parts whose effects still stand."""
+    return bool(c.parts) and c.outcome is Outcome.SUCCEEDED
 
 
 def ignore(c: CommandEntity, _: ev.Event, __: datetime, ___: Policy) -> Reaction:
