@@ -47,7 +47,9 @@ class Control:
                 f"command {command_id} ({command.kind}) {_words(command)}; only one that has not begun,"
                 " or needs attention, can be skipped"
             )
-        return self._write(command, "skip", ev.Skip(reason), reason, actor)
+        return self._write(
+            command, "skip", ev.Skip(reason), reason, actor, prepare=_check_no_part_runs
+        )
 
     def resolve(
         self, command_id: str, outcome: Outcome, reason: str, *, actor: str, value: Any = None
@@ -105,6 +107,18 @@ class Control:
 
         request = Request(command.command_id, event, before=before)
         return self.writer.write(request).ready
+
+
+def _check_no_part_runs(unit: UnitOfWork, seen: CommandEntity) -> None:
+    """A command ends after its parts: those that a vendor added to it may run while it is stuck."""
+    command = unit.command(seen.command_id)
+    if command is None or not command.parts or command.status is not Status.NEEDS_ATTENTION:
+        return
+    if command.phase is Phase.EXECUTE and command.pending > 1:  # its own task counts for one
+        raise ConflictError(
+            f"command {command.command_id} ({command.kind}) cannot be skipped while parts of it are"
+            " under way; stop it, or resolve it and it ends after them"
+        )
 
 
 def _reset_what_was_not_done(unit: UnitOfWork, root: CommandEntity) -> None:

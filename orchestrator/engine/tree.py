@@ -59,7 +59,7 @@ class TreeBuilder:
         `like` carries what is not in the command: ids, owner, correlation id, deadline.
         Raises BadInputError for an empty, endless or oversized plan, or an ask that nothing satisfies.
         """
-        return self._walk(self._node_of(root, like, Scope(), 0))
+        return self._walk(self._node_of(root, like, Scope(), like.order))
 
     def expand(self, plan: Part, parent: CommandEntity, payload: Payload) -> list[NewCommand]:
         """Gives the rows of a plan that was made at run time; the first is the parent, with its mode.

@@ -67,8 +67,11 @@ class _Oracle:
         self.wrong: list[str] = []
         self._actions, self._deadline, self._deaths = actions, deadline, deaths
         self._parts: dict[str | None, list[CommandEntity]] = {}
+        self._late: dict[str | None, set[Status]] = {}
         for one in tree:
-            if one.order >= 0:
+            if one.order < 0:
+                self._late.setdefault(one.parent_id, set()).add(one.status)
+            else:
                 self._parts.setdefault(one.parent_id, []).append(one)
         for parts in self._parts.values():
             parts.sort(key=lambda one: one.order)
@@ -80,7 +83,9 @@ class _Oracle:
         if outcome is None:
             self._expect(node, command, {Status.SKIPPED})
         elif outcome is S:
-            over = Status.COMPENSATED if undone and (node.undo or node.parts) else Status.SUCCEEDED
+            late = command.command_id in self._late  # parts that a vendor added
+            undoes = node.undo or node.parts or late
+            over = Status.COMPENSATED if undone and undoes else Status.SUCCEEDED
             self._expect(node, command, {over})
         else:
             self._expect(node, command, {Status.FAILED if outcome is F else Status.STOPPED})
@@ -145,6 +150,8 @@ class _Oracle:
             right.add(F)  # it would have waited for ever
         if self._ordered("skip", command):
             right.add(None)
+        late = self._late.get(command.command_id, set())
+        right.update(SHOWN[one] for one in late & {Status.FAILED, Status.STOPPED})
         for one in self._actions:
             if one.command_id == command.command_id and one.verb == "resolve":
                 right.add(one.outcome)
@@ -158,7 +165,7 @@ class _Oracle:
         if command.status is Status.SKIPPED and self._ordered("skip", command):
             return set()
         if self._cut_off(node, command, stopped=stopped):
-            return self._as_stopped(command)
+            return self._as_stopped(node, command)
         found = [S]
         for part, row in self._pairs(node, command):
             found.append(self._counts_as(part, self._outcome(part, row, stopped=stopped)))
@@ -166,12 +173,13 @@ class _Oracle:
                 break  # what follows was never begun
         return {next(one for one in WORSE if one in found)}
 
-    def _as_stopped(self, command: CommandEntity) -> set[Outcome]:
+    def _as_stopped(self, node: Node, command: CommandEntity) -> set[Outcome]:
         """Gives what follows from parts none of which was begun: each was stopped, skipped, or cut off."""
-        rows = self._parts.get(command.command_id, [])
-        if any(row.status is Status.STOPPED for row in rows):
+        pairs = self._pairs(node, command)
+        if any(row.status is Status.STOPPED and not part.best_effort for part, row in pairs):
             return {X}
-        return {S} if all(self._ordered("skip", row) for row in rows) else set()
+        passed = all(row.status is Status.STOPPED or self._ordered("skip", row) for _, row in pairs)
+        return {S} if passed else set()
 
     def _by_script(self, node: Node, command: CommandEntity) -> set[Outcome]:
         right = {S} if node.does in GOOD else set() if node.does in UNKNOWN else {F}

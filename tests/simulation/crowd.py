@@ -86,6 +86,26 @@ class Crowd:
         command = self.play.rng.choice(self.play.store.tree(tree.root))
         self.order(tree, command, self.play.rng.choice(VERBS))
 
+    def attach(self) -> None:
+        """Has a vendor add a part of its own to a command that is under way."""
+        rng = self.play.rng
+        rows = [row for tree in self.trees if tree.root for row in self.play.store.tree(tree.root)]
+        waiting = [one for one in rows if one.status is Status.WAITING and one.order >= 0]
+        if not waiting:
+            return
+        parent, does = rng.choice(waiting), rng.choice(("vendor", "vendor", "vendor_fails"))
+        late = Node(name="late", does=does, seconds=rng.uniform(0, 5))
+        self.play.say(f"vendor: attach to {parent.label}")
+        try:
+            self._at_the_desk(
+                lambda: (
+                    self.desk.orchestrator.attach(parent.command_id, command_of(late), owner="acme")
+                    and None
+                )
+            )
+        except OrchestratorError:
+            return  # it had ended
+
     def settle(self) -> bool:
         """Has an operator deal with a command that needs attention; False when there is none."""
         for tree in self.trees:

@@ -205,8 +205,10 @@ class Play:
             self._watch(self.rng.choice(self.workers))
         elif chance < 0.98:
             self._be_rude()
-        else:
+        elif chance < 0.99:
             self.crowd.meddle()
+        else:
+            self.crowd.attach()
 
     def _calm(self, number: int) -> bool:
         """One step after it: fair, and until nothing is left to do."""

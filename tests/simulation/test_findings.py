@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.core import event as ev
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
-from orchestrator.core.errors import UnavailableError
+from orchestrator.core.errors import ConflictError, UnavailableError
 from orchestrator.core.status import Status, TaskState
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Claimed, Request
@@ -126,6 +126,39 @@ def test_a_task_is_stored_once_when_the_answer_of_the_commit_was_lost(stage: Sta
 
     assert not again.accepted
     assert len(stage.orchestrator.tasks([root])) == 1
+
+
+def test_a_part_added_later_stands_beside_the_plan(stage: Stage) -> None:
+    root = stage.submit(command_of(group(leaf("a", does="task", seconds=20.0), leaf("b"))))
+    stage.play()
+    late = stage.orchestrator.attach(root, command_of(leaf("late", does="raise")), owner="acme")
+
+    for _ in range(20):
+        stage.turn(timedelta(seconds=5))
+
+    assert stage.orchestrator.get(late.id).order < 0
+    assert stage.statuses(root)["b"] is Status.SUCCEEDED  # the plan went on beside it
+    assert stage.statuses(root)["top"] is Status.FAILED
+    assert check(stage.store, roots=[root]) == []
+
+
+def test_a_command_is_not_skipped_while_parts_of_it_run(stage: Stage) -> None:
+    root = stage.submit(command_of(group(leaf("a", does="vendor_quiet"), leaf("b"))))
+    stage.play()
+    first = stage.orchestrator.tree(root)[1].command_id
+    late = leaf("late", does="task", seconds=20.0)
+    part = stage.orchestrator.attach(first, command_of(late), owner="acme")
+    stage.turn(timedelta(seconds=6))  # the vendor's lease is over: nobody knows how it fares
+    assert stage.orchestrator.get(first).status is Status.NEEDS_ATTENTION
+
+    with pytest.raises(ConflictError, match="parts of it are under way"):
+        stage.orchestrator.skip(first, "never mind")
+
+    stage.turn(timedelta(seconds=20))
+    assert stage.orchestrator.get(part.id).status is Status.SUCCEEDED
+    stage.orchestrator.skip(first, "never mind")
+    stage.play()
+    assert stage.statuses(root)["b"] is Status.SUCCEEDED
 
 
 def test_a_silent_task_that_counts_as_failed_is_cleared(stage: Stage) -> None:
