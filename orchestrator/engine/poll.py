@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -22,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 CLEARABLE = (TaskState.ENDED, TaskState.CLEAR_FAILED)
 BACK_OFF_MOST = 32
+PATIENCE = (
+    100  # a scope with very many tasks is asked so seldom that a hundredth of the time goes into it
+)
+SLOWEST = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ class Poller:
             watch.busy = False
 
     def _visit(self, adapter: Adapter, scope: str, watch: Watch) -> None:
+        began = time.monotonic()
         try:
             self._poll(adapter, scope)
             watch.failures = 0
@@ -105,7 +111,16 @@ class Poller:
         except Exception:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=scope)
-        watch.due = self.clock.now() + self.interval * (1 + watch.failures)
+        watch.due = self.clock.now() + max(
+            self.interval * (1 + watch.failures), self._rest_after(time.monotonic() - began)
+        )
+
+    def _rest_after(self, took_s: float) -> timedelta:
+        if (
+            self.executor is None
+        ):  # played on a clock that has nothing to do with how long things take
+            return timedelta(0)
+        return min(timedelta(seconds=took_s) * PATIENCE, SLOWEST)
 
     def _poll(self, adapter: Adapter, scope: str) -> None:
         pushes = getattr(adapter, "pushes", False)  # vendors report by themselves
