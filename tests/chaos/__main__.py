@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--store", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--pace", type=float, default=1.0, help="how fast the gremlin works")
-    parser.add_argument("--trees", type=int, default=60, help="how many trees may be under way")
+    parser.add_argument("--trees", type=int, default=200, help="how many trees may be under way")
     asked = parser.parse_args()
     wish = Wish(
         seconds=asked.seconds,
@@ -24,6 +24,7 @@ def main() -> None:
         store=asked.store,
         pace=asked.pace,
         trees=asked.trees,
+        recovery=True,
     )
     print(f"chaos on {wish.store}, seed {wish.seed}, {wish.seconds:g} s", flush=True)
     result = run(wish)
@@ -49,6 +50,14 @@ def summary(result: Result) -> str:
         ("feed gaps", len(verdict.feed)),
         ("other findings", len(verdict.others)),
     ]
+    if result.recovery is not None:
+        found = result.recovery
+        rows += [
+            ("in flight at the kill of all", found.in_flight),
+            ("ended beyond own work (s)", f"{found.beyond_s:.2f}"),
+            ("verbs running at the kill", found.running),
+            ("verbs called again", found.calls - found.steps),
+        ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
     findings = verdict.findings()

@@ -6,7 +6,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import Orchestrator
@@ -15,6 +15,7 @@ from orchestrator.core.query import CommandQuery
 from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
 from tests.chaos.gremlin import Gremlin
 from tests.chaos.installation import Installation, front_door, installation, seen, staff, unseen
+from tests.chaos.recovery import Recovery, measure
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.web import Web, open_web
 
@@ -29,7 +30,8 @@ class Wish:
     """What to run.
 
     `pace` above 1 has the gremlin work faster, 0 not at all; `trees` is how many may be under way. With
-    `until_every_point`, the run is over when each named fault point has killed a process.
+    `until_every_point`, the run is over when each named fault point has killed a process. With `recovery`, all
+    workers are killed once more at the end, under a load whose time is known.
     """
 
     seconds: float
@@ -39,6 +41,7 @@ class Wish:
     trees: int = 60
     meddling: float = 0.3
     until_every_point: bool = False
+    recovery: bool = False
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ class Result:
     kills: int
     settled_s: float
     room: Path
-    notes: list[str] = field(default_factory=list)
+    recovery: Recovery | None
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ def run(wish: Wish) -> Result:
         web = open_web(here, front)
         cast = _cast(front, web, wish, rng)
         gremlin = Gremlin(
-            random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace
+            random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace or 1
         )
         staff(here, rng)
         await_workers(front, here)
@@ -98,6 +101,7 @@ def run(wish: Wish) -> Result:
             kills=gremlin.kills,
             settled_s=settled_s,
             room=room,
+            recovery=measure(front, here) if wish.recovery else None,
         )
 
 

@@ -93,8 +93,9 @@ def test_all_ends_soon_after_all_workers_were_killed(room: Path) -> None:
 
     print(found)
     assert found.lost == 0
+    assert found.in_flight > 150
     assert found.calls - found.steps <= max(found.running, 16)
-    assert found.beyond_s < 10  # 2 s on a machine of one's own; this one may have to be shared
+    assert found.beyond_s < 5  # 2 s on a machine of one's own; this one may have to be shared
 
 
 def test_a_verb_that_always_kills_its_worker_is_given_up(room: Path) -> None:
