@@ -96,13 +96,12 @@ class Crowd:
         parent, does = rng.choice(waiting), rng.choice(("vendor", "vendor", "vendor_fails"))
         late = Node(name="late", does=does, seconds=rng.uniform(0, 5))
         self.play.say(f"vendor: attach to {parent.label}")
+
+        def attach() -> None:
+            self.desk.orchestrator.attach(parent.command_id, command_of(late), owner="acme")
+
         try:
-            self._at_the_desk(
-                lambda: (
-                    self.desk.orchestrator.attach(parent.command_id, command_of(late), owner="acme")
-                    and None
-                )
-            )
+            self._at_the_desk(attach)
         except OrchestratorError:
             return  # it had ended
 
