@@ -15,6 +15,7 @@ from orchestrator.app import Orchestrator
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.status import Status
 from orchestrator.engine.faults import POINTS
+from orchestrator.store.tables import command_entity
 from tests.chaos.__main__ import summary
 from tests.chaos.commands import Assassin, Many, Nap, Nested, Sleeper, Steps
 from tests.chaos.installation import Installation, front_door, installation, small_staff
@@ -188,3 +189,26 @@ def used(here: Installation, name: str) -> float:
     """Gives the memory of a member and its children, in MB."""
     family = here.crew.family(here.crew.members[name])
     return sum(one.memory_info().rss for one in family) / 1e6
+
+
+def test_a_hundred_thousand_stored_commands_slow_nobody_down(room: Path) -> None:
+    with at_work(room) as (front, here):
+        ended = front.submit(Nap()).id
+        wait(here, lambda: front.get(ended).status.is_final, "there is one to copy")
+        rest = [one.name for one in command_entity.c if one.name not in ("command_id", "root_id")]
+        names = ", ".join(rest)
+        with here.database.admin() as admin:
+            admin.execute(
+                f"INSERT INTO command_entity (command_id, root_id, {names})"
+                f" SELECT id, id, {names} FROM command_entity, LATERAL"
+                " (SELECT gen_random_uuid() AS id, number FROM generate_series(1, 100000) number) n"
+                " WHERE command_entity.command_id::text = %s",
+                (ended,),
+            )
+
+        started = time.monotonic()
+        ids = [front.submit(Nap()).id for _ in range(100)]
+        wait(here, lambda: all(front.get(one).status.is_final for one in ids), "all end", 30)
+
+        assert front.commands().total == 100_101
+        assert time.monotonic() - started < 20
