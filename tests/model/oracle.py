@@ -84,7 +84,7 @@ class _Oracle:
             self._expect(node, command, {Status.SKIPPED})
         elif outcome is S:
             late = command.command_id in self._late  # parts that a vendor added
-            undoes = node.undo or node.parts or late
+            undoes = node.undo or late or self._parts.get(command.command_id)
             over = Status.COMPENSATED if undone and undoes else Status.SUCCEEDED
             self._expect(node, command, {over})
         else:
