@@ -44,7 +44,7 @@ class Scheduler:
     def __init__(self, wired: Wiring) -> None:
         self._wired = wired
         self._lease = Lease(wired, "scheduler", "scheduler")
-        self._reconciler = wired.reconciler(is_busy=self._messages_wait)
+        self._reconciler = wired.reconciler(queued=self._queued)
         self._poller = wired.poller()
         self._stop = threading.Event()
         sweep = wired.settings.sweep_seconds
@@ -91,12 +91,12 @@ class Scheduler:
         """Ends the loop."""
         self._stop.set()
 
-    def _messages_wait(self) -> bool:
-        """Tells whether the broker still holds nudges: then what is late is late, not lost."""
+    def _queued(self) -> int:
+        """Counts the nudges that the broker still holds; none when it does not answer."""
         try:
-            return any(self._wired.queue_lengths().values())
+            return sum(self._wired.queue_lengths().values())
         except UnavailableError:
-            return False
+            return 0
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ class Reconciler:
         sender: Sender,
         clock: Clock,
         *,
-        is_busy: Callable[[], bool] = lambda: False,
+        queued: Callable[[], int] = lambda: 0,
     ) -> None:
         self.writer = writer
         self.store: Store = writer.store
@@ -48,7 +48,7 @@ class Reconciler:
         self.control = Control(writer)
         self.sender = sender
         self.clock = clock
-        self.is_busy = is_busy
+        self.queued = queued
         self._here = here()
         self._leading_since: datetime | None = None
 
@@ -73,8 +73,10 @@ class Reconciler:
         """Launches what sleeps no longer, and what a lost nudge left ready; says how many that were."""
         now = self.clock.now()
         due = self.store.due(now, LIMIT)
-        if self.is_busy():  # messages wait for workers: what is late is late, not lost
-            due = [one for one in due if _is_really_due(one, now)]
+        surely = [one for one in due if _is_really_due(one, now)]
+        # Where enough messages wait for workers, what is late may be late and not lost.
+        if len(surely) < len(due) <= len(surely) + self.queued():
+            due = surely
         # Who lacks a kind drops its nudges: where others have it, the next nudge may find one of those.
         known = {kind for one in self.store.workers() for kind in one.kinds} if due else set()
         for one in due:

@@ -262,3 +262,17 @@ def test_a_nudge_for_a_kind_that_some_worker_knows_is_not_waited_for_long(idle: 
     idle.reconciler.wake()
 
     assert idle.orchestrator.get(known).wake_at == idle.clock.now() + timedelta(seconds=5)
+
+
+def test_what_is_late_is_lost_when_fewer_messages_wait_than_commands(idle: Stage) -> None:
+    ids = [idle.submit(Idle()) for _ in range(3)]
+    idle.inbox.nudges.clear()
+    idle.clock.turn(timedelta(seconds=5))
+
+    idle.reconciler.queued = lambda: 3
+    late = idle.reconciler.wake()
+    idle.reconciler.queued = lambda: 2
+    lost = idle.reconciler.wake()
+
+    assert (late, lost) == (0, 3)
+    assert sorted(idle.inbox.nudges) == sorted(ids)
