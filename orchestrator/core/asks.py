@@ -62,6 +62,11 @@ def returned_type(command: type[Command], verbs: dict[str, Any]) -> Any | None:
         if name not in verbs:
             continue
         hint = _hints(command, name, verbs[name]).get("return")
+        if name == "end" and AsyncTask in (hint, typing.get_origin(hint)):
+            raise BadCommandError(
+                f"{command.declared.kind}: end returns an AsyncTask; work outside belongs into execute,"
+                " or into a part of its own"
+            )
         if typing.get_origin(hint) is AsyncTask:
             (hint,) = typing.get_args(hint)
         if hint not in (None, type(None), Any, AsyncTask):

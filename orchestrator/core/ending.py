@@ -68,7 +68,7 @@ def calls_off(c: CommandEntity) -> tuple[Letter, ...]:
 def finish(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) -> Reaction:
     """Calls `end`, if there is one."""
     if c.verbs & Verbs.END:
-        return Reaction(ready(c._replace(phase=Phase.END, tries=0), now, policy))
+        return Reaction(ready(c._replace(phase=Phase.END, tries=0, deaths=0), now, policy))
     return final(c, outcome, now)
 
 

@@ -187,3 +187,14 @@ def test_a_row_that_cannot_be_read_says_why(
 def test_an_upgrade_that_trips_over_a_row_leaves_it_unread() -> None:
     with pytest.raises(UnreadableError, match="cannot be read"):
         Catalog([Moved]).read("moved", 1, {"no": "place"})
+
+
+def test_an_end_that_returns_an_async_task_is_refused() -> None:
+    class Late(Command, kind="catalog.late_end"):
+        def execute(self) -> None: ...
+
+        def end(self) -> AsyncTask[None]:
+            raise NotImplementedError
+
+    with pytest.raises(BadCommandError, match="end returns an AsyncTask"):
+        Catalog([Late])
