@@ -25,6 +25,7 @@ from orchestrator.engine.tree import Limits
 from orchestrator.engine.writer import Writer
 
 PREFIX_LENGTH = 4
+ID_LENGTH = 36
 Pause: TypeAlias = Callable[[float, float], None]
 """Waits until told that there is news, for at most the second number of seconds; the first, if nobody tells."""
 
@@ -119,7 +120,7 @@ class Orchestrator:
         Raises NotFoundError when there is none, BadInputError when there are several.
         """
         prefix, _, number = text.strip().lower().partition(".")
-        if len(prefix) == len("00000000-0000-4000-8000-000000000000") and not number:
+        if len(prefix) == ID_LENGTH and not number:
             if self.store.get(prefix) is None:
                 raise NotFoundError(f"there is no command {text}")
             return prefix
@@ -146,7 +147,8 @@ class Orchestrator:
 
     def get(self, command_id: str) -> CommandEntity:
         """Gives a command. Raises NotFoundError."""
-        found = self.store.get(self.resolve_id(command_id))
+        whole = len(command_id) == ID_LENGTH
+        found = self.store.get(command_id if whole else self.resolve_id(command_id))
         if found is None:
             raise NotFoundError(f"there is no command {command_id}")
         return found
