@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> Answer:
         return answer
 
 
-def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0911, PLR0912 - one case a request
+def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0912 - one case a request
     match words:
         case ["volume", "create", name, *rest]:
             return volumes.create(cluster, name, rest)
