@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,8 +69,12 @@ class Waiting:
                             self._tell(notice.payload)
             except psycopg.Error as problem:
                 self._listening.clear()
+                with self._guard:
+                    if not self._watched:  # nobody waits: the next who does begins anew
+                        self._listener = None
+                        return
                 log.warning("listener_lost", why=str(problem))
-                threading.Event().wait(0.5)
+                time.sleep(0.5)
 
     def _tell(self, command_id: str) -> None:
         with self._guard:
