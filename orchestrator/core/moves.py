@@ -184,7 +184,8 @@ def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) 
         reason = f"given up: {deaths} workers died or fell silent while they ran its {c.phase}"
         return give_up(c._replace(message=reason), now, policy)
     if deaths > 1:
-        wait = policy.death_delay * 2 ** (deaths - 2) * (0.5 + policy.random)
+        wait = min(policy.death_delay * 2 ** (deaths - 2), policy.death_most)
+        wait *= 0.5 + policy.random
         return Reaction(delayed(c._replace(message="its worker died"), wait, now))
     return Reaction(ready(c, now, policy))
 

@@ -78,7 +78,8 @@ class Policy:
 
     `launch_grace` is how long a nudge may take before the command is launched again, doubled with
     every launch up to `launch_most`. `deaths` is how many workers may die under a command before it is
-    given up; from the second on it waits `death_delay`, doubled, so that suspects are told from bystanders.
+    given up; from the second on it waits `death_delay`, doubled up to `death_most`, so that
+    suspects are told from bystanders.
     Of parts that go side by side only the first `crew` are nudged: who is done with one takes the next; should
     all of the crew be lost, the others are launched after `crew_grace`. 0 nudges every part.
     """
@@ -87,6 +88,7 @@ class Policy:
     launch_most: timedelta = timedelta(seconds=60)
     deaths: int = 5
     death_delay: timedelta = timedelta(milliseconds=500)
+    death_most: timedelta = timedelta(seconds=10)
     crew: int = 0
     crew_grace: timedelta = timedelta(seconds=30)
     random: float = field(default=0.5, compare=False)

@@ -32,12 +32,15 @@ BY_WEB = 0.3  # of the submissions
 MENU = Menu(
     parts=7,
     trouble=0.15,
-    seconds=2.0,
-    good=(*("succeed",) * 5, "flaky", "postpone", "task", "task", "task", "vendor", "crash"),
-    ends=(*("succeed",) * 6, "flaky", "crash"),
-    undos=(*("succeed",) * 5, "flaky", "task", "task", "crash"),
-    locks=tuple(f"e{number}" for number in range(60)),
-)
+    seconds=1.5,
+    good=(*("succeed",) * 8, *("task",) * 4, "flaky", "flaky", "postpone", "vendor", "vendor", "crash"),
+    # No `task_frozen`: how a wait of half a minute ends is for the simulation to see.
+    bad=("refuse", "raise", "hang", "task_fails", "task_refused", "task_lost",
+         "vendor_fails", "vendor_silent", "vendor_quiet"),
+    ends=(*("succeed",) * 6, "flaky"),
+    undos=(*("succeed",) * 5, "flaky", "task", "task"),
+    locks=tuple(f"e{number}" for number in range(400)),
+)  # fmt: skip
 
 
 @dataclass(slots=True)

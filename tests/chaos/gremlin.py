@@ -48,10 +48,10 @@ class Gremlin:
     def __post_init__(self) -> None:
         now = time.monotonic()
         self.acts = [
-            Act("worker killed", lambda: self._kill("worker"), 5),
-            Act("worker child killed", self._kill_child, 4),
+            Act("worker killed", lambda: self._kill("worker"), 7),
+            Act("worker child killed", self._kill_child, 5),
             Act("all workers killed", self._kill_all, 60),
-            Act("scheduler killed", lambda: self._kill("scheduler"), 8),
+            Act("scheduler killed", lambda: self._kill("scheduler"), 9),
             Act("API killed", lambda: self._kill("api"), 15),
             Act("worker frozen past its lease", self._freeze, 17),
             Act("broker flushed", self._flush, 20),

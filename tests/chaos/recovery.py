@@ -50,9 +50,10 @@ def measure(front: Orchestrator, here: Installation) -> Recovery:
     in_flight = _live(front)
     workers = here.crew.named("worker")
     old = {one.worker_id for one in front.store.workers()}
+    running = _running(front)
     for name in workers:
         here.crew.kill(name)
-    running = front.commands(CommandQuery(statuses=(Status.RUNNING,), parts=True, limit=1)).total
+    running = max(running, _running(front))  # the scheduler may have begun to take them back
     done = len(here.world.ledger()) - before
 
     def is_back() -> bool:
@@ -72,7 +73,7 @@ def measure(front: Orchestrator, here: Installation) -> Recovery:
         own_s=undisturbed_s * left,
         calls=len(effects),
         steps=COMMANDS * STEPS,
-        running=running or 0,
+        running=running,
         in_flight=in_flight,
         lost=lost,
     )
@@ -92,3 +93,8 @@ def _play(front: Orchestrator) -> float:
 
 def _live(front: Orchestrator) -> int:
     return front.commands(CommandQuery(statuses=LIVE, limit=1)).total or 0
+
+
+def _running(front: Orchestrator) -> int:
+    query = CommandQuery(statuses=(Status.RUNNING,), parts=True, limit=1)
+    return front.commands(query).total or 0

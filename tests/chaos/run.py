@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -90,7 +91,7 @@ def run(wish: Wish) -> Result:
         settled_s = _calm(here, gremlin, cast, front)
         _await_web(here, web)
         verdict = judge(front, here, cast.client.trees, cast.operators.orders, cast.reader)
-        return Result(
+        result = Result(
             wish=wish,
             verdict=verdict,
             trees=len(cast.client.trees),
@@ -103,6 +104,9 @@ def run(wish: Wish) -> Result:
             room=room,
             recovery=measure(front, here) if wish.recovery else None,
         )
+    if not verdict.findings():  # else it is kept, for who wants to look into it
+        shutil.rmtree(room, ignore_errors=True)
+    return result
 
 
 def _cast(front: Orchestrator, web: Web, wish: Wish, rng: random.Random) -> Cast:
