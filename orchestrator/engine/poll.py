@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -23,10 +22,8 @@ log = structlog.get_logger(__name__)
 
 CLEARABLE = (TaskState.ENDED, TaskState.CLEAR_FAILED)
 BACK_OFF_MOST = 32
-PATIENCE = (
-    100  # a scope with very many tasks is asked so seldom that a hundredth of the time goes into it
-)
-SLOWEST = timedelta(seconds=60)
+REST_PER_TASK = timedelta(milliseconds=2)  # a scope with very many tasks is asked less often
+LONGEST_REST = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
@@ -99,9 +96,9 @@ class Poller:
             watch.busy = False
 
     def _visit(self, adapter: Adapter, scope: str, watch: Watch) -> None:
-        began = time.thread_time()  # our own work, not the wait for the answer
+        tasks = 0
         try:
-            self._poll(adapter, scope)
+            tasks = self._poll(adapter, scope)
             watch.failures = 0
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
@@ -111,18 +108,11 @@ class Poller:
         except Exception:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=scope)
-        watch.due = self.clock.now() + max(
-            self.interval * (1 + watch.failures), self._rest_after(time.thread_time() - began)
-        )
+        rest = min(tasks * REST_PER_TASK, LONGEST_REST)
+        watch.due = self.clock.now() + max(self.interval * (1 + watch.failures), rest)
 
-    def _rest_after(self, took_s: float) -> timedelta:
-        if (
-            self.executor is None
-        ):  # played on a clock that has nothing to do with how long things take
-            return timedelta(0)
-        return min(timedelta(seconds=took_s) * PATIENCE, SLOWEST)
-
-    def _poll(self, adapter: Adapter, scope: str) -> None:
+    def _poll(self, adapter: Adapter, scope: str) -> int:
+        """Asks, stops and clears; says how many tasks were looked at."""
         pushes = getattr(adapter, "pushes", False)  # vendors report by themselves
         tasks = self.writer.store.open_tasks(adapter.name, scope, to_tend=pushes)
         running = [one for one in tasks if one.state is TaskState.POLLING]
@@ -138,6 +128,7 @@ class Poller:
             self.sender.launch(self.reporter.report(reports))
         self._stop(adapter, [one for one in running if one.stop_requested])
         self._clear(adapter, [one for one in tasks if one.state in CLEARABLE])
+        return len(tasks)
 
     def _stop(self, adapter: Adapter, tasks: list[TaskEntity]) -> None:
         answers = []
