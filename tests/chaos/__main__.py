@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 
 from tests.chaos.run import Result, Wish, run
@@ -18,6 +19,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=1.0, help="how fast the gremlin works")
     parser.add_argument("--trees", type=int, default=200, help="how many trees may be under way")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     wish = Wish(
         seconds=asked.seconds,
         seed=asked.seed,
