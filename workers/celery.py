@@ -30,6 +30,9 @@ CONF = {
     "broker_transport_options": {
         "socket_connect_timeout": 3,
         "socket_timeout": 10,
+        # kombu would note every message that is being worked on in Redis, and strike it off: half the price of a
+        # message, for a nudge that the sweep sends again should it be lost.
+        "ack_emulation": False,
         # A submission does not wait for a broker that is away: what it could not send, the sweep sends.
         "max_retries": 1,
         "interval_start": 0,
