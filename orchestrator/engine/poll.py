@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
-from orchestrator.core.asynctask import TaskReport, TaskStatus
+from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
 from orchestrator.core.ports import Adapter, Clock, Sender
 from orchestrator.core.status import TaskState
+from orchestrator.engine.open_tasks import CLEARABLE, OpenTasks, ScopeTasks
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
 log = structlog.get_logger(__name__)
 
-CLEARABLE = (TaskState.ENDED, TaskState.CLEAR_FAILED)
 BACK_OFF_MOST = 32
+READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which nothing else tells
 REST_PER_TASK = timedelta(milliseconds=2)  # a scope with very many tasks is asked less often
 LONGEST_REST = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
 class Watch:
-    """When a scope is asked next, and how often it failed to answer."""
+    """When a scope, or our own store, is asked next, and how often it failed to answer."""
 
     due: datetime
     failures: int = 0
@@ -39,7 +41,8 @@ class Poller:
     """Polls every scope that has tasks of ours; stops and clears there what is to be stopped and cleared.
 
     With an executor each scope is visited by a thread of its own, so one that does not answer delays no other,
-    nor whoever calls `tick`. New scopes are looked for every `look_every`.
+    nor whoever calls `tick`. What changed in the store is looked for every `look_every`; a poll itself reads
+    nothing there, and writes only what is new.
     """
 
     def __init__(
@@ -63,72 +66,84 @@ class Poller:
         self.look_every = look_every
         self.executor = executor
         self.polls = 0
-        self._look_at: datetime | None = None
+        pushed = {name for name, one in adapters.items() if getattr(one, "pushes", False)}
+        self._tasks = OpenTasks(writer.store, polled=adapters.keys() - pushed, pushed=pushed)
+        self._look = Watch(due=datetime.min.replace(tzinfo=UTC))
+        self._read_all_at = self._look.due
         self._watched: dict[tuple[str, str], Watch] = {}
 
     def tick(self) -> int:
         """Asks all scopes whose time has come; says how many that were."""
         now = self.clock.now()
-        if self._look_at is None or self._look_at <= now:
-            self._look_at = now + self.look_every
-            scopes = self.writer.store.scopes()
-            self._watched = {scope: self._watched.get(scope) or Watch(due=now) for scope in scopes}
+        if self._look.due <= now and not self._look.busy:
+            self._look.due = now + self.look_every
+            self._begin(self._look, partial(self._look_at_store, now))
+        scopes = {(one.system, one.scope): one for one in self._tasks.scopes()}
+        self._watched = {one: self._watched.get(one) or Watch(due=now) for one in scopes}
         due = [
-            (system, scope, watch)
-            for (system, scope), watch in self._watched.items()
-            if watch.due <= now and not watch.busy and system in self.adapters
+            (scopes[one], watch)
+            for one, watch in self._watched.items()
+            if watch.due <= now and not watch.busy
         ]
-        for system, scope, watch in due:
-            if self.executor is None:
-                self._visit(self.adapters[system], scope, watch)
-            else:
-                watch.busy = True
-                self.executor.submit(self._visit_apart, self.adapters[system], scope, watch)
+        for tasks, watch in due:
+            self._begin(watch, partial(self._visit, tasks, watch))
         return len(due)
 
-    def _visit_apart(self, adapter: Adapter, scope: str, watch: Watch) -> None:
+    def _begin(self, watch: Watch, do: Callable[[], None]) -> None:
+        if self.executor is None:
+            do()
+        else:
+            watch.busy = True
+            self.executor.submit(self._do_apart, watch, do)
+
+    def _do_apart(self, watch: Watch, do: Callable[[], None]) -> None:
         try:
-            self._visit(adapter, scope, watch)
+            do()
         except (UnavailableError, ContendedError) as problem:
             watch.due = self.clock.now() + self.interval
-            log.warning("poll_waits", system=adapter.name, scope=scope, why=str(problem))
+            log.warning("poll_waits", why=str(problem))
+        except Exception:
+            log.exception("poll_broke")
         finally:
             watch.busy = False
 
-    def _visit(self, adapter: Adapter, scope: str, watch: Watch) -> None:
-        tasks = 0
+    def _look_at_store(self, now: datetime) -> None:
+        """Takes in what others wrote about tasks."""
+        afresh = self._read_all_at <= now
+        self._tasks.look(afresh=afresh)
+        if afresh:
+            self._read_all_at = now + READ_ALL_EVERY
+
+    def _visit(self, tasks: ScopeTasks, watch: Watch) -> None:
+        adapter, asked = self.adapters[tasks.system], 0
         try:
-            tasks = self._poll(adapter, scope)
+            asked = self._poll(adapter, tasks)
             watch.failures = 0
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
-            log.warning("poll_failed", system=adapter.name, scope=scope, why=str(problem))
+            log.warning("poll_failed", system=adapter.name, scope=tasks.scope, why=str(problem))
         except (UnavailableError, ContendedError):
             raise  # it is our database that does not answer: the scheduler waits
         except Exception:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
-            log.exception("poll_broke", system=adapter.name, scope=scope)
-        rest = min(tasks * REST_PER_TASK, LONGEST_REST)
+            log.exception("poll_broke", system=adapter.name, scope=tasks.scope)
+        rest = min(asked * REST_PER_TASK, LONGEST_REST)
         watch.due = self.clock.now() + max(self.interval * (1 + watch.failures), rest)
 
-    def _poll(self, adapter: Adapter, scope: str) -> int:
-        """Asks, stops and clears; says how many tasks were looked at."""
-        pushes = getattr(adapter, "pushes", False)  # vendors report by themselves
-        tasks = self.writer.store.open_tasks(adapter.name, scope, to_tend=pushes)
-        running = [one for one in tasks if one.state is TaskState.POLLING]
-        if running and not pushes:
+    def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> int:
+        """Asks, stops and clears; says about how many tasks was asked."""
+        refs = tasks.refs()
+        if refs:
             self.polls += 1
-            known = {one.task_id: one for one in running}
-            by_external = {one.external_id: one for one in running}
-            reports = [
-                one
-                for one in adapter.poll(scope, [task.ref() for task in running])
-                if _is_news(one, known.get(one.task_id or "") or by_external.get(one.external_id))
-            ]
-            self.sender.launch(self.reporter.report(reports))
-        self._stop(adapter, [one for one in running if one.stop_requested])
-        self._clear(adapter, [one for one in tasks if one.state in CLEARABLE])
-        return len(tasks)
+            reports = tasks.news(adapter.poll(tasks.scope, refs), self.clock.now())
+            if reports:
+                self.sender.launch(self.reporter.report(reports))
+        if tasks.to_tend:
+            found = self.writer.store.open_tasks(tasks.system, tasks.scope, to_tend=True)
+            running = [one for one in found if one.state is TaskState.POLLING]
+            self._stop(adapter, [one for one in running if one.stop_requested])
+            self._clear(adapter, [one for one in found if one.state in CLEARABLE])
+        return len(refs)
 
     def _stop(self, adapter: Adapter, tasks: list[TaskEntity]) -> None:
         answers = []
@@ -171,13 +186,6 @@ class Poller:
             unit.tx.save_tasks(tasks)
 
         self.writer.write(Request("", work=save))
-
-
-def _is_news(report: TaskReport, task: TaskEntity | None) -> bool:
-    if task is None:
-        return False
-    said = (report.status, report.progress, report.message, report.detail or {})
-    return said != (task.status, task.progress, task.message, task.detail)
 
 
 def _is_over(command: CommandEntity | None) -> bool:

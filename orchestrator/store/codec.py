@@ -174,7 +174,8 @@ def task_row(task: TaskEntity) -> dict[str, Any]:
 
 def to_task(row: sa.Row[Any]) -> TaskEntity:
     """Reads a row of `async_task`."""
-    values = dict(row._mapping)
+    stored = row._mapping
+    values = {name: stored[name] for name in TASK_COLUMNS}
     values["state"] = TaskState(values["state"])
     values["status"] = TaskStatus(values["status"])
     values["detail"] = values["detail"] or {}
@@ -240,4 +241,4 @@ CHANGED_COLUMNS = (
 )  # fmt: skip
 PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
 LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")
-TASK_COLUMNS = tuple(column.name for column in async_task.c)
+TASK_COLUMNS = tuple(column.name for column in async_task.c if column.name != "stamp")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from orchestrator.core.asynctask import TaskReport
@@ -145,7 +146,7 @@ class MemoryTransaction:
         pass  # whoever waits looks again
 
     def insert_task(self, task: TaskEntity) -> None:
-        self._put(self._books.tasks, task.task_id, task)
+        self.save_tasks([task])
 
     def open_task(self, command_id: str) -> TaskEntity | None:
         found = [
@@ -167,7 +168,10 @@ class MemoryTransaction:
 
     def save_tasks(self, tasks: Sequence[TaskEntity]) -> None:
         for task in tasks:
+            written = partial(self._books.written_tasks.append, task.task_id)
+            self._undo.append(written)  # for to take it back, which comes first, is a change too
             self._put(self._books.tasks, task.task_id, task)
+            written()
 
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         known = self._books.requests.get(key)
@@ -299,6 +303,12 @@ class MemoryStore(MemoryWatching):
 
     def _open_tasks(self) -> list[TaskEntity]:
         return [one for one in self.books.tasks.values() if one.state is not TaskState.CLEARED]
+
+    def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:
+        written = self.books.written_tasks
+        mark = len(written)
+        ids = dict.fromkeys(written[mark if since is None else since : mark])
+        return [self.books.tasks[one] for one in ids if one in self.books.tasks], mark
 
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
         tasks = self.books.tasks.values()

@@ -19,6 +19,7 @@ class Books:
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     previous: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, TaskEntity] = field(default_factory=dict)
+    written_tasks: list[str] = field(default_factory=list)
     log: list[Transition] = field(default_factory=list)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)

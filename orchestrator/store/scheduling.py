@@ -13,10 +13,18 @@ from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.ports import LEASE_MOST_S, WorkerRow
 from orchestrator.core.status import FINAL, TaskState
 from orchestrator.store import codec, statements
+from orchestrator.store.stamp import NothingBefore, NothingBeyond
 from orchestrator.store.tables import async_task, command_entity, lease, worker
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
-OPEN = [TaskState.INITIALIZING, TaskState.POLLING, TaskState.ENDED, TaskState.CLEAR_FAILED]
+
+_mark = sa.select(NothingBefore().label("mark")).subquery("m")
+CHANGED = sa.select(_mark.c.mark, async_task).select_from(
+    _mark.outerjoin(
+        async_task, sa.and_(_t.stamp >= sa.bindparam("since"), _t.stamp < NothingBeyond())
+    )
+)
+"""One statement, for rows and mark must come from one look; with no row there is still the mark."""
 
 
 class Scheduling:
@@ -74,6 +82,14 @@ class Scheduling:
                 sa.or_(_t.stop_requested.is_(True), _t.state != TaskState.POLLING)
             )
         return self._read(statement, codec.to_task)
+
+    def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:
+        """Gives the tasks written since the mark `since`, and the mark to go on from; None gives only that."""
+        with self.reading() as connection:
+            if since is None:
+                return [], connection.execute(sa.select(NothingBefore())).scalar_one()
+            rows = connection.execute(CHANGED, {"since": since}).all()
+        return [codec.to_task(row) for row in rows if row.task_id is not None], rows[0].mark
 
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
         """Gives the tasks whose lease or deadline has passed."""

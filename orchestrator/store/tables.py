@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from orchestrator.store.stamp import WrittenNow
 from orchestrator.store.types import Counter, Id, Instant, Json, Text
 
 metadata = sa.MetaData(
@@ -158,8 +159,17 @@ async_task = sa.Table(
     sa.Column("deadline", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
+    sa.Column(
+        "stamp",  # set by every INSERT and UPDATE that is made from this table
+        Counter,
+        nullable=False,
+        server_default=sa.text("0"),
+        default=WrittenNow(),
+        onupdate=WrittenNow(),
+    ),
 )
 _t = async_task.c
+sa.Index("ix_async_task_stamp", _t.stamp)
 sa.Index("ix_async_task_command_id", _t.command_id)
 sa.Index(
     "ix_async_task_open",

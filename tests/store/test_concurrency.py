@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.locks import exclusive
 from orchestrator.core.ports import Blocker
 from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.store.tables import async_task
 from tests.services import empty_tables, until
-from tests.store.rows import NOW, SECOND, news, parts_of, put, put_news, root
+from tests.store.rows import NOW, SECOND, news, parts_of, put, put_news, put_tasks, root, task
 
 THREADS = 8
 ROUNDS = 15
@@ -104,6 +106,42 @@ def test_of_many_with_one_idempotency_key_one_is_first(sql_store: SqlStore) -> N
 
     assert len(known) == THREADS
     assert len(set(known)) == 1
+
+
+def test_a_task_whose_writer_commits_late_is_told_nevertheless(postgres_store: SqlStore) -> None:
+    store = postgres_store
+    empty_tables(store.engine)
+    command = put(store, root())
+    slow, quick = task(command, 1), task(command, 2)
+    _, mark = store.changed_tasks(None)
+
+    with store.begin() as tx:
+        tx.insert_task(slow)
+        put_tasks(store, quick)
+        seen, mark = store.changed_tasks(mark)
+    late, mark = store.changed_tasks(mark)
+
+    assert seen == [quick]
+    assert slow in late
+
+
+def test_tasks_of_another_server_are_told_only_when_they_change(postgres_store: SqlStore) -> None:
+    """After a restore their stamps may lie far ahead of this server's."""
+    store = postgres_store
+    empty_tables(store.engine)
+    command = put(store, root())
+    put_tasks(store, task(command))
+    with store.writing() as connection:
+        connection.execute(sa.update(async_task).values(stamp=1 << 60))
+    _, mark = store.changed_tasks(None)
+
+    before, mark = store.changed_tasks(mark)
+    with store.begin() as tx:
+        tx.save_tasks([task(command, progress=0.5)])
+    after, _ = store.changed_tasks(mark)
+
+    assert before == []
+    assert after == [task(command, progress=0.5)]
 
 
 def test_a_lock_is_never_held_by_two(sql_store: SqlStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,18 @@ from orchestrator.core.entity import TaskEntity
 from orchestrator.core.ports import Store
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
 from tests.services import until
-from tests.store.rows import NOW, SECOND, change, put, put_tasks, root, task, worker
+from tests.store.rows import (
+    NOW,
+    SECOND,
+    change,
+    news,
+    put,
+    put_news,
+    put_tasks,
+    root,
+    task,
+    worker,
+)
 
 
 def test_what_is_due_comes_longest_overdue_first(store: Store) -> None:
@@ -96,6 +108,39 @@ def test_scopes_with_open_tasks_are_found(store: Store) -> None:
     assert [one.task_id for one in store.open_tasks("sys", "here")] == [
         task(command, 1).task_id, task(command, 2).task_id,
     ]  # fmt: skip
+
+
+def test_tasks_are_told_once_they_were_written(store: Store) -> None:
+    command = put(store, root())
+    put_tasks(store, task(command, 1), task(command, 2))
+    told, mark = store.changed_tasks(None)
+    assert told == []
+    put_news(store, [news(command)])
+    _, mark = store.changed_tasks(mark)
+
+    saved = task(command, 2, state=TaskState.CLEARED)
+    put_tasks(store, task(command, 3))
+    with store.begin() as tx:
+        tx.save_tasks([saved])
+    told, mark = store.changed_tasks(mark)
+    put_news(store, [news(command)])
+    _, mark = store.changed_tasks(mark)
+
+    assert sorted(told, key=lambda one: one.created_at) == [saved, task(command, 3)]
+    assert store.changed_tasks(mark) == ([], mark)
+
+
+def test_a_change_that_was_taken_back_is_not_told(store: Store) -> None:
+    command = put(store, root())
+    put_tasks(store, task(command))
+    _, mark = store.changed_tasks(None)
+
+    with suppress(ZeroDivisionError), store.begin() as tx:
+        tx.save_tasks([task(command, state=TaskState.CLEARED)])
+        _ = 1 / 0
+    told, _ = store.changed_tasks(mark)
+
+    assert told in ([], [task(command)])
 
 
 def test_tasks_whose_lease_or_deadline_has_passed_are_found(store: Store) -> None:
