@@ -13,7 +13,7 @@ import structlog
 
 from orchestrator.app import Pause
 from orchestrator.store.sql import SqlStore
-from orchestrator.store.transaction import ENDED_CHANNEL
+from orchestrator.store.statements import ENDED_CHANNEL
 
 log = structlog.get_logger(__name__)
 

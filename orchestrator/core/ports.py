@@ -119,6 +119,12 @@ class Transaction(Protocol):
     def lock(self, ids: Collection[str]) -> list[CommandEntity]:
         """Gives these commands; unknown ids are left out."""
 
+    def look(self, ids: Collection[str], limit: int) -> list[NewCommand]:
+        """Gives these commands, their parents, and for each up to `limit` parts that follow it in its sequence.
+
+        None of them is locked: they may change at any time.
+        """
+
     def parts(
         self, parent_id: str, statuses: Collection[Status] | None = None
     ) -> list[CommandEntity]:
@@ -142,9 +148,6 @@ class Transaction(Protocol):
     def save(self, commands: Sequence[CommandEntity]) -> None:
         """Stores commands; each must stand at the revision before. Raises ConflictError otherwise."""
 
-    def set_values(self, values: Mapping[str, Any]) -> None:
-        """Stores return values."""
-
     def log(self, transitions: Sequence[Transition]) -> None:
         """Appends to the event log."""
 
@@ -152,14 +155,17 @@ class Transaction(Protocol):
         self,
         commands: Sequence[CommandEntity],
         transitions: Sequence[Transition],
+        *,
         new: Sequence[NewCommand] = (),
+        values: Mapping[str, Any] | None = None,
+        ended_roots: Sequence[str] = (),
     ) -> None:
-        """Does what `insert`, `save` and `log` do, as the last words of this transaction."""
+        """Does what `insert`, `save` and `log` do, as the last words of this transaction.
 
-    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
-        """Gives the parts that stand after this one in its sequence, not locked."""
+        `values` are what saved commands return. Those who wait for `ended_roots` are told when it is committed.
+        """
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
+    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
         """Gives parts that are ready and that no other transaction has its hands on."""
 
     def drop_parts(self, parent_id: str) -> None:
@@ -170,9 +176,6 @@ class Transaction(Protocol):
 
     def release(self, command_ids: Collection[str]) -> list[str]:
         """Frees what these commands hold or wait for; gives the waiting commands that now hold all."""
-
-    def announce(self, roots: Sequence[str]) -> None:
-        """Tells those who wait for them that these roots have ended, when the transaction has."""
 
     def insert_task(self, task: TaskEntity) -> None:
         """Stores an async task."""

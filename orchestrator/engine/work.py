@@ -82,10 +82,12 @@ class UnitOfWork:
         """Gives a command that this unit has dealt with."""
         return self._commands[command_id]
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[str]:
+    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
         """Finds parts of a command that are ready and that nobody else is about to claim."""
-        found = self._take(self.tx.ready_parts(parent_id, limit))
-        return [one for one in found if self._commands[one].status is Status.READY]
+        found = self.tx.ready_parts(parent_id, limit)
+        ids = self._take(one.entity for one in found)
+        is_ready = [self._commands[one].status is Status.READY for one in ids]
+        return [one for one, ready in zip(found, is_ready, strict=True) if ready]
 
     def _take(self, found: Iterable[CommandEntity]) -> list[str]:
         ids = []
@@ -295,19 +297,19 @@ class UnitOfWork:
         unproven = self._trusted.difference(one.command_id for one in changed)
         if unproven:
             raise ContendedError(f"{len(unproven)} commands are not what they were")
-        if self._values:
-            self.tx.insert(new)
-            new = []
-            self.tx.set_values(self._values)
         transitions = [
             self._transition(command_id, path)
             for command_id, path in self._paths.items()
             if len(path) > 1 or self._is_news(command_id)
         ]
-        if self.ended_roots:
-            self.tx.announce(self.ended_roots)
         if changed or transitions or new:
-            self.tx.finish(changed, transitions, new)
+            self.tx.finish(
+                changed,
+                transitions,
+                new=new,
+                values=self._values,
+                ended_roots=self.ended_roots,
+            )
 
     def insert_new(self) -> None:
         """Stores the commands that were taken in, as they stand now, where that cannot wait for the end."""

@@ -17,15 +17,15 @@ from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEnt
 from orchestrator.core.errors import ConflictError, ContendedError
 from orchestrator.core.event import Done, Event, Suspended
 from orchestrator.core.moves import is_left_to_crew
-from orchestrator.core.ports import Clock, Store
+from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
-from orchestrator.core.status import Phase, Status, Verbs
+from orchestrator.core.status import Mode, Phase, Status, Verbs
 from orchestrator.engine.faults import fault
 from orchestrator.engine.work import UnitOfWork
 
 BATCH_LIMIT = 64
 AHEAD = 32  # parts of a sequence that are read at once with the one that is claimed
-AHEAD_LIMIT = 10_000
+AHEAD_LIMIT = 2_000
 TRIES = 5
 
 
@@ -154,7 +154,7 @@ class Writer:
                 if attempt == TRIES or (attempt and isinstance(problem, ConflictError)):
                     raise
                 for request in batch:  # what was read ahead may be what is not true any more
-                    for one in request.near:
+                    for one in (request.command_id, *request.near):
                         self.ahead.pop(one, None)
                 if attempt:
                     time.sleep(0.005 * 2**attempt * self.rng.random())
@@ -165,13 +165,14 @@ class Writer:
         with self.store.begin() as tx:
             unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
             if trusting:
+                self._look_at_claims(tx, batch)
                 unit.trust(self._seen(batch))
             unit.load(
                 one for request in batch for one in (request.command_id, *request.near) if one
             )
             for request in batch:
                 _write_one(unit, request)
-            _steal(unit, batch)
+            _steal(unit, batch, self.ahead)
             if any(request.claimed for request in batch):
                 unit.insert_new()  # one of them may be claimed already, and is read again below
             self._equip(unit, batch)
@@ -183,24 +184,50 @@ class Writer:
                 request.claimed = replace(
                     request.claimed, command=unit.known(request.claimed.command.command_id)
                 )
+            elif (
+                request.event is not None
+            ):  # that was the last of its sequence: its parent has moved on
+                for one in request.near:
+                    self.ahead.pop(one, None)
+
+    def _look_at_claims(self, tx: Transaction, batch: list[Request]) -> None:
+        """Reads what is to be claimed, with all that its verbs and the next steps will need."""
+        self._look(tx, [one.command_id for one in batch if _is_claim(one)])
+
+    def _look(self, tx: Transaction, ids: list[str]) -> None:
+        if not ids:
+            return
+        if len(self.ahead) > AHEAD_LIMIT:
+            self.ahead.clear()
+        for one in tx.look(ids, AHEAD):
+            # A parent that many write to at once must be read under a lock: what was seen of it is soon stale.
+            if one.entity.mode is not Mode.PARALLEL or one.entity.command_id in ids:
+                self.ahead[one.entity.command_id] = one
 
     def _seen(self, batch: list[Request]) -> Iterator[CommandEntity]:
-        """Gives what need not be read again: each worker's own claim, and what follows it in its sequence.
+        """Gives what need not be read under a lock: what is to be claimed, and each worker's own claim.
 
-        Only where both are known: otherwise the neighbours are read, and then this costs nothing more.
+        The latter only where all that its event touches is known as well: otherwise that is read under a lock,
+        and then this costs nothing more.
         """
         for request in batch:
-            last, follows = request.seen, [self.ahead.get(one) for one in request.near]
-            if last is not None and isinstance(request.event, Done) and follows and all(follows):
-                if last.next_id and last.phase is Phase.EXECUTE and not last.verbs & Verbs.END:
+            if _is_claim(request):
+                found = self.ahead.get(request.command_id)
+                if found is not None and _may_be_claimed(found.entity, request):
+                    yield found.entity
+            elif request.seen is not None and isinstance(request.event, Done):
+                last, near = request.seen, [self.ahead.get(one) for one in request.near]
+                alone = last.in_sequence and not last.locks and not last.verbs & Verbs.END
+                if alone and last.phase is Phase.EXECUTE and near and all(near):
                     yield last
-                    yield from (one.entity for one in follows if one is not None)
+                    yield from (one.entity for one in near if one is not None)
 
     def _equip(self, unit: UnitOfWork, batch: list[Request]) -> None:
         """Gives claimed commands what their verbs need, and reads ahead what follows them."""
-        claimed = [one for one in batch if one.claimed is not None]
-        payloads = self._payloads(unit, [one.claimed.command for one in claimed if one.claimed])
-        for request in claimed:
+        claimed = [one.claimed.command for one in batch if one.claimed is not None]
+        self._look(unit.tx, [one.command_id for one in claimed if self._needs_look(unit, one)])
+        payloads = self._payloads(unit, claimed)
+        for request in batch:
             if request.claimed is None:
                 continue
             command = request.claimed.command
@@ -208,12 +235,11 @@ class Writer:
             task = unit.tx.open_task(command.command_id) if starting else None
             payload = payloads[command.command_id]
             request.claimed = Claimed(command=command, payload=payload, task=task)
-            stored = unit.new(command.command_id) is None
-            if stored and command.next_id and command.next_id not in self.ahead:
-                if len(self.ahead) > AHEAD_LIMIT:
-                    self.ahead.clear()
-                for one in unit.tx.followers(command, AHEAD):
-                    self.ahead[one.entity.command_id] = one
+
+    def _needs_look(self, unit: UnitOfWork, command: CommandEntity) -> bool:
+        """Tells whether it is the last of those in its sequence that were read ahead."""
+        is_new = unit.new(command.command_id) is not None
+        return bool(command.next_id) and command.next_id not in self.ahead and not is_new
 
     def _payloads(self, unit: UnitOfWork, commands: list[CommandEntity]) -> dict[str, Payload]:
         """Finds the payloads of claimed commands; those that were not read ahead in one query."""
@@ -224,6 +250,14 @@ class Writer:
                 found[command.command_id] = known.payload
         missing = [one.command_id for one in commands if one.command_id not in found]
         return found | (unit.tx.payloads(missing) if missing else {})
+
+
+def _is_claim(request: Request) -> bool:
+    return request.event is None and bool(request.worker_id and request.command_id)
+
+
+def _may_be_claimed(command: CommandEntity, request: Request) -> bool:
+    return command.status is Status.READY and command.kind in request.kinds
 
 
 def _write_one(unit: UnitOfWork, request: Request) -> None:
@@ -273,7 +307,7 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
                 return
 
 
-def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
+def _steal(unit: UnitOfWork, batch: list[Request], ahead: dict[str, NewCommand]) -> None:
     """Gives workers that came away empty-handed another ready part from beside the one they just did.
 
     A worker that may not go on itself passes the word: the part is nudged.
@@ -285,8 +319,10 @@ def _steal(unit: UnitOfWork, batch: list[Request]) -> None:
             idle.setdefault(beside, []).append(request)
     for parent_id, requests in idle.items():
         found = unit.ready_parts(parent_id, len(requests))
-        for request, command_id in zip(requests, found, strict=False):
+        for request, part in zip(requests, found, strict=False):
+            command_id = part.entity.command_id
             if request.worker_id:
+                ahead[command_id] = part
                 _claim_first(unit, request, [command_id])
             if request.claimed is None:
                 request.ready.append(unit.known(command_id))

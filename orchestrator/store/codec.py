@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.selectable import FromClause
 
 from orchestrator.core.asynctask import TaskStatus
-from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition
+from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
 from orchestrator.store.tables import async_task, command_entity, command_sequence, event
@@ -62,6 +62,11 @@ def to_entity(row: Any) -> CommandEntity:
         *row[36:],
     )
     return CommandEntity(*values)
+
+
+def to_new(row: Any) -> NewCommand:
+    """Reads the `HEAD` columns of a row, its parameters and its inputs."""
+    return NewCommand(to_entity(row[:-2]), Payload(row[-2], row[-1] or {}))
 
 
 def changed_row(command: CommandEntity) -> dict[str, Any]:

@@ -89,10 +89,6 @@ class MemoryTransaction:
                 raise ContendedError(f"command {command.command_id} was changed by somebody else")
             self._put(self._books.commands, command.command_id, command)
 
-    def set_values(self, values: Mapping[str, Any]) -> None:
-        for command_id, value in values.items():
-            self._put(self._books.values, command_id, copy.deepcopy(value))
-
     def log(self, transitions: Sequence[Transition]) -> None:
         length = len(self._books.log)
         self._undo.append(lambda: self._books.log.__delitem__(slice(length, None)))
@@ -103,23 +99,34 @@ class MemoryTransaction:
         self,
         commands: Sequence[CommandEntity],
         transitions: Sequence[Transition],
+        *,
         new: Sequence[NewCommand] = (),
+        values: Mapping[str, Any] | None = None,
+        ended_roots: Sequence[str] = (),  # whoever waits for them looks again
     ) -> None:
         self.insert(new)
         self.save(commands)
+        for command_id, value in (values or {}).items():
+            self._put(self._books.values, command_id, copy.deepcopy(value))
         self.log(transitions)
 
-    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
-        found: list[NewCommand] = []
-        following = command.next_id
-        while following is not None and len(found) < limit:
-            entity = self._books.commands[following]
-            found.append(NewCommand(entity, self._books.payloads[following]))
-            following = entity.next_id
-        return found
+    def look(self, ids: Collection[str], limit: int) -> list[NewCommand]:
+        wanted: dict[str, None] = {}
+        for one in self.lock(ids):
+            line = [one.command_id, one.parent_id]
+            following = one.next_id
+            while following is not None and len(line) < limit + 2:
+                line.append(following)
+                following = self._books.commands[following].next_id
+            wanted.update(dict.fromkeys(found for found in line if found))
+        return [self._with_payload(one) for one in self.lock(wanted)]
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
-        return self.parts(parent_id, (Status.READY,))[:limit]
+    def _with_payload(self, command: CommandEntity) -> NewCommand:
+        return NewCommand(command, self._books.payloads[command.command_id])
+
+    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
+        ready = self.parts(parent_id, (Status.READY,))
+        return [self._with_payload(one) for one in ready[:limit]]
 
     def drop_parts(self, parent_id: str) -> None:
         for part_id in self._books.parts.get(parent_id, ()):
@@ -141,9 +148,6 @@ class MemoryTransaction:
     def _keep_locks(self) -> None:
         kept = list(self._books.locks.rows)
         self._undo.append(lambda: setattr(self._books.locks, "rows", kept))
-
-    def announce(self, roots: Sequence[str]) -> None:
-        pass  # whoever waits looks again
 
     def insert_task(self, task: TaskEntity) -> None:
         self.save_tasks([task])

@@ -52,8 +52,8 @@ class Reading:
         """Gives a command's parameters and inputs."""
         with self.reading() as connection:
             given = {"ids": self._known.ids([command_id])}
-            row = connection.execute(self._known.payloads, given).first()
-        return None if row is None else Payload(row[1], row[2] or {})
+            rows = self._known.payloads.run(connection, given)
+        return Payload(rows[0][1], rows[0][2] or {}) if rows else None
 
     def value(self, command_id: str) -> Any:
         """Gives a command's return value, or None."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.types.string import TextLoader
 from sqlalchemy import event as sa_event
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -28,7 +29,7 @@ POSTGRESQL = {
     "application_name": "orchestrator",
     # A process that freezes in the middle of a transaction holds its rows until the server ends it;
     # until then nobody shall wait for them for ever.
-    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s",
+    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c timezone=UTC",
     # Nor for a server that has vanished without a word.
     "tcp_user_timeout": 15_000,
     "keepalives_idle": 10,
@@ -54,7 +55,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
     match parsed.get_backend_name():
         case "postgresql":
-            return sa.create_engine(
+            engine = sa.create_engine(
                 parsed,
                 pool_size=pool_size,
                 max_overflow=10,
@@ -62,6 +63,8 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
                 pool_use_lifo=True,  # few connections stay warm: their statements are prepared
                 connect_args={**POSTGRESQL, **parsed.query},
             )
+            _tune_postgres(engine)
+            return engine
         case "sqlite":
             engine = sa.create_engine(
                 parsed,
@@ -75,6 +78,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
             raise BadInputError(
                 f"the database URL names {other!r}; only postgresql and sqlite are supported"
             )
+
+
+def _tune_postgres(engine: sa.Engine) -> None:
+    @sa_event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.adapters.register_loader("uuid", TextLoader)  # ids are texts everywhere
 
 
 def _tune_sqlite(engine: sa.Engine) -> None:

@@ -12,17 +12,26 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from orchestrator.core.status import Status
 from orchestrator.store import codec
+from orchestrator.store.direct import Direct
 from orchestrator.store.tables import async_task, command_entity, command_sequence, event
 from orchestrator.store.types import Json
 
 _c, _s = command_entity.c, command_sequence.c
 CHUNK = 2_000  # rows or ids of one statement: keeps a large plan's memory in bounds
 T = TypeVar("T")
-IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+IDS = ARRAY(sa.Uuid(as_uuid=False))
 
 COLUMNS_AHEAD = (*codec.HEAD, _c.parameters, _c.inputs)
+ENDED_CHANNEL = "orchestrator_ended"
 PLACED = command_entity.outerjoin(command_sequence, _s.entity_id == _c.command_id)
 HEADS = sa.select(*codec.HEAD).select_from(PLACED)
+NOTIFIED = sa.select(
+    sa.func.pg_notify(
+        ENDED_CHANNEL,
+        sa.func.unnest(sa.cast(sa.bindparam("ended", type_=sa.Text()), ARRAY(sa.Text()))),
+    ).label("told")
+).subquery("notified")
+"""Tells those who wait for them that the roots `ended` have, when the transaction has."""
 
 
 class Statements:
@@ -34,44 +43,60 @@ class Statements:
     def ids_in(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Matches a column with the parameter `ids`, which `ids` makes: one statement for any number."""
         if self.dialect == "postgresql":
-            given = sa.cast(sa.bindparam("ids"), ARRAY(sa.Uuid(as_uuid=False)))
+            given = sa.bindparam("ids", type_=IDS)
             return column == sa.func.any(given)
         each = sa.func.json_each(sa.bindparam("ids", type_=sa.Text())).table_valued("value")
         return column.in_(sa.select(each.c.value))
 
     def ids(self, ids: Iterable[str]) -> Any:
-        """Gives the value of the parameter `ids`."""
-        return list(ids) if self.dialect == "postgresql" else json.dumps(list(ids))
+        """Gives the value of the parameter `ids`, as the text of an array."""
+        return f"{{{','.join(ids)}}}" if self.dialect == "postgresql" else json.dumps(list(ids))
+
+    def _direct(self, statement: Any) -> Direct:
+        return Direct(statement, self.dialect)
 
     def _rows(self, table: sa.Table, names: tuple[str, ...]) -> Any:
         return codec.rows_source(table, names, self.dialect)
 
     @cached_property
-    def insert_commands(self) -> sa.Insert:
+    def insert_commands(self) -> Direct:
+        return self._direct(self._inserted)
+
+    @property
+    def _inserted(self) -> sa.Insert:
         rows = self._rows(command_entity, codec.COMMAND_COLUMNS)
         return sa.insert(command_entity).from_select(
             codec.COMMAND_COLUMNS, sa.select(*(rows.c[name] for name in codec.COMMAND_COLUMNS))
         )
 
     @cached_property
-    def insert_places(self) -> sa.Insert:
+    def insert_places(self) -> Direct:
         rows = self._rows(command_sequence, codec.PLACE_COLUMNS)
-        return sa.insert(command_sequence).from_select(
-            codec.PLACE_COLUMNS, sa.select(*(rows.c[name] for name in codec.PLACE_COLUMNS))
+        return self._direct(
+            sa.insert(command_sequence).from_select(
+                codec.PLACE_COLUMNS, sa.select(*(rows.c[name] for name in codec.PLACE_COLUMNS))
+            )
         )
 
     @cached_property
-    def append_events(self) -> sa.Insert:
+    def append_events(self) -> Direct:
         rows = self._rows(event, codec.LOG_COLUMNS)
-        return sa.insert(event).from_select(
-            codec.LOG_COLUMNS, sa.select(*(rows.c[name] for name in codec.LOG_COLUMNS))
+        return self._direct(
+            sa.insert(event).from_select(
+                codec.LOG_COLUMNS, sa.select(*(rows.c[name] for name in codec.LOG_COLUMNS))
+            )
         )
 
     @cached_property
-    def save_commands(self) -> sa.Update:
+    def save_commands(self) -> Direct:
+        return self._direct(self._saved)
+
+    @property
+    def _saved(self) -> sa.Update:
         """Compare-and-set: a row that does not stand at the revision before is left alone."""
-        rows = self._rows(command_entity, codec.CHANGED_COLUMNS)
+        rows = self._rows(command_entity, (*codec.CHANGED_COLUMNS, "return_value"))
         changed = {_c[name]: rows.c[name] for name in codec.CHANGED_COLUMNS if name != "command_id"}
+        changed[_c.return_value] = sa.func.coalesce(rows.c.return_value, _c.return_value)
         update = (
             sa.update(command_entity)
             .values(changed)
@@ -83,9 +108,9 @@ class Statements:
         return update.where(self.ids_in(_c.command_id))
 
     @cached_property
-    def insert_and_log(self) -> sa.Select[Any]:
+    def insert_and_log(self) -> Direct:
         """All rows of new commands in one statement, for PostgreSQL."""
-        commands = self.insert_commands.returning(_c.command_id).cte("stored")
+        commands = self._inserted.returning(_c.command_id).cte("stored")
         rows = codec.rows_source(
             command_sequence, codec.PLACE_COLUMNS, self.dialect, name="p", parameter="places"
         )
@@ -97,20 +122,23 @@ class Statements:
             .returning(_s.entity_id)
             .cte("placed")
         )
-        return (
+        return self._direct(
             sa.select(sa.func.count()).select_from(commands).add_cte(places).add_cte(self._logged())
         )
 
     @cached_property
-    def save_and_log(self) -> sa.Select[Any]:
-        """Both in one statement, for PostgreSQL.
+    def save_and_log(self) -> Direct:
+        """Both in one statement, and the word to those who wait for the roots `ended`, for PostgreSQL.
 
         It may be a transaction of its own, so it must not save some rows only: then it divides by zero, which
         undoes it and is told as contention.
         """
-        saved = self.save_commands.returning(_c.command_id).cte("saved")
+        saved = self._saved.returning(_c.command_id).cte("saved")
         all_saved = sa.case((sa.func.count() == sa.bindparam("wanted"), 1), else_=0)
-        return sa.select(1 / all_saved).select_from(saved).add_cte(self._logged())
+        told = sa.select(sa.func.count(NOTIFIED.c.told)).scalar_subquery()
+        return self._direct(
+            sa.select(1 // all_saved, told).select_from(saved).add_cte(self._logged())
+        )
 
     def _logged(self) -> sa.CTE:
         moves = codec.rows_source(event, codec.LOG_COLUMNS, self.dialect, name="e", parameter="log")
@@ -124,9 +152,9 @@ class Statements:
         )
 
     @cached_property
-    def lock_commands(self) -> sa.Select[Any]:
+    def lock_commands(self) -> Direct:
         """Leaf before root, for a part's id is greater than its parent's: all lock in one order."""
-        return (
+        return self._direct(
             HEADS.where(self.ids_in(_c.command_id))
             .order_by(_c.command_id.desc())
             .with_for_update(of=command_entity)
@@ -174,34 +202,50 @@ class Statements:
         )
 
     @cached_property
-    def followers(self) -> sa.Select[Any]:
-        return (
-            sa.select(*COLUMNS_AHEAD)
-            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
+    def look(self) -> Direct:
+        """The commands `ids`, the parents of those, and up to `limit_` parts that follow each in its sequence."""
+        own, following = command_sequence.alias("own"), command_sequence.alias("following")
+        is_own = self.ids_in(own.c.entity_id)
+        wanted = sa.union(
+            self._ids_alone(),
+            sa.select(own.c.sequence_id).where(is_own),
+            sa.select(following.c.entity_id)
+            .join(own, own.c.sequence_id == following.c.sequence_id)
+            .where(is_own, own.c.next_command_id.is_not(None))
+            .where(following.c.order_in_sequence > own.c.order_in_sequence)
             .where(
-                _s.sequence_id == sa.bindparam("parent_id"),
-                _s.order_in_sequence > sa.bindparam("order_"),
-            )
-            .order_by(_s.order_in_sequence)
-            .limit(sa.bindparam("limit_"))
+                following.c.order_in_sequence <= own.c.order_in_sequence + sa.bindparam("limit_")
+            ),
+        )
+        return self._direct(
+            sa.select(*COLUMNS_AHEAD).select_from(PLACED).where(_c.command_id.in_(wanted))
         )
 
+    def _ids_alone(self) -> sa.Select[Any]:
+        if self.dialect == "postgresql":
+            return sa.select(sa.func.unnest(sa.bindparam("ids", type_=IDS)))
+        ids = sa.bindparam("ids", type_=sa.Text())
+        return sa.select(sa.func.json_each(ids).table_valued("value").c.value)
+
     @cached_property
-    def ready_parts(self) -> sa.Select[Any]:
-        return (
-            sa.select(*codec.HEAD)
-            .select_from(command_sequence.join(command_entity, _s.entity_id == _c.command_id))
+    def ready_parts(self) -> Direct:
+        return self._direct(
+            sa.select(*COLUMNS_AHEAD)
+            .select_from(PLACED)
             .where(
-                _s.sequence_id == sa.bindparam("parent_id"),
-                _c.action_state == Status.READY.value,
+                _c.parent_id == sa.bindparam("parent_id"),
+                _c.action_state == sa.literal_column(f"'{Status.READY.value}'"),
             )
+            .order_by(_c.command_id)
             .limit(sa.bindparam("limit_"))
             .with_for_update(of=command_entity, skip_locked=True)
         )
 
     @cached_property
-    def payloads(self) -> sa.Select[Any]:
-        return sa.select(_c.command_id, _c.parameters, _c.inputs).where(self.ids_in(_c.command_id))
+    def payloads(self) -> Direct:
+        return self._direct(
+            sa.select(_c.command_id, _c.parameters, _c.inputs).where(self.ids_in(_c.command_id))
+        )
 
     @cached_property
     def insert_tasks(self) -> sa.Insert:
@@ -220,12 +264,7 @@ class Statements:
 
 
 VALUES = sa.select(_c.command_id, _c.return_value).where(
-    _c.command_id.in_(IDS), _c.outcome == "succeeded"
-)
-SET_VALUE = (
-    sa.update(command_entity)
-    .where(_c.command_id == sa.bindparam("id_"))
-    .values(return_value=sa.bindparam("value_", type_=Json))
+    _c.command_id.in_(sa.bindparam("ids", expanding=True)), _c.outcome == "succeeded"
 )
 SET_INPUTS = (
     sa.update(command_entity)

@@ -15,8 +15,9 @@ from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
+from orchestrator.store.direct import Direct
 from orchestrator.store.locking import LockBook
-from orchestrator.store.statements import CHUNK, Statements, chunks
+from orchestrator.store.statements import CHUNK, NOTIFIED, Statements, chunks
 from orchestrator.store.tables import (
     async_task,
     audit,
@@ -25,9 +26,6 @@ from orchestrator.store.tables import (
     entity_lock,
     idempotency_key,
 )
-
-ENDED_CHANNEL = "orchestrator_ended"
-ANNOUNCE = sa.select(sa.func.pg_notify(ENDED_CHANNEL, sa.bindparam("root", type_=sa.Text())))
 
 
 class SqlTransaction:
@@ -67,10 +65,20 @@ class SqlTransaction:
 
     def lock(self, ids: Collection[str]) -> list[CommandEntity]:
         return [
-            one
+            codec.to_entity(row)
             for chunk in chunks(list(ids))
-            for one in self._heads(self._known.lock_commands, {"ids": self._known.ids(chunk)})
+            for row in self._known.lock_commands.run(
+                self._connection, {"ids": self._known.ids(chunk)}
+            )
         ]
+
+    def look(self, ids: Collection[str], limit: int) -> list[NewCommand]:
+        given = {"ids": self._known.ids(ids), "limit_": limit}
+        if self._open is None and self._known.dialect == "postgresql":
+            rows = self._known.look.run_alone(self._engine, given)
+        else:
+            rows = self._known.look.run(self._connection, given)
+        return [codec.to_new(row) for row in rows]
 
     def parts(
         self, parent_id: str, statuses: Collection[Status] | None = None
@@ -90,17 +98,17 @@ class SqlTransaction:
 
     def payloads(self, ids: Collection[str]) -> dict[str, Payload]:
         given = {"ids": self._known.ids(ids)}
-        rows = self._connection.execute(self._known.payloads, given)
+        rows = self._known.payloads.run(self._connection, given)
         return {row[0]: Payload(row[1], row[2] or {}) for row in rows}
 
     def insert(self, commands: Sequence[NewCommand]) -> None:
         for chunk in chunks(commands):
             rows = codec.json_rows(codec.new_row(one) for one in chunk)
-            self._connection.execute(self._known.insert_commands, {"rows": rows})
+            self._known.insert_commands.count(self._connection, {"rows": rows})
         places = [one for one in commands if one.entity.parent_id]
         for chunk in chunks(places):
             rows = codec.json_rows(codec.place_row(one) for one in chunk)
-            self._connection.execute(self._known.insert_places, {"rows": rows})
+            self._known.insert_places.count(self._connection, {"rows": rows})
 
     def set_payload(self, command_id: str, payload: Payload) -> None:
         self._connection.execute(
@@ -108,14 +116,22 @@ class SqlTransaction:
         )
 
     def save(self, commands: Sequence[CommandEntity]) -> None:
-        for chunk in chunks(commands):
-            done = self._connection.execute(self._known.save_commands, self._changes(chunk))
-            _must_be_all(done.rowcount, chunk)
+        self._save(commands, {})
 
-    def _changes(self, commands: Sequence[CommandEntity]) -> dict[str, Any]:
+    def _save(self, commands: Sequence[CommandEntity], values: Mapping[str, Any]) -> None:
+        for chunk in chunks(commands):
+            given = self._changes(chunk, values)
+            _must_be_all(self._known.save_commands.count(self._connection, given), chunk)
+
+    def _changes(
+        self, commands: Sequence[CommandEntity], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
         # All transactions take rows in one order: leaf before root.
         ordered = sorted(commands, key=lambda one: one.command_id, reverse=True)
-        given = {"rows": codec.json_rows(codec.changed_row(one) for one in ordered)}
+        rows = [codec.changed_row(one) for one in ordered]
+        for row in rows if values else ():
+            row["return_value"] = values.get(row["command_id"])
+        given = {"rows": codec.json_rows(rows)}
         if self._known.dialect == "postgresql":
             given["ids"] = self._known.ids(one.command_id for one in ordered)
         return given
@@ -124,49 +140,47 @@ class SqlTransaction:
         self,
         commands: Sequence[CommandEntity],
         transitions: Sequence[Transition],
+        *,
         new: Sequence[NewCommand] = (),
+        values: Mapping[str, Any] | None = None,
+        ended_roots: Sequence[str] = (),
     ) -> None:
         little = max(len(commands), len(transitions), len(new)) <= CHUNK
         if self._known.dialect != "postgresql" or not little or bool(commands) == bool(new):
             self.insert(new)
-            self.save(commands)
+            self._save(commands, values or {})
             self.log(transitions)
+            self._announce(ended_roots)
             return
         log = {"log": codec.json_rows(codec.event_row(one) for one in transitions)}
         if new:
+            self._announce(ended_roots)
             self._say_last(self._known.insert_and_log, log | _insertions(new))
         else:
-            changes = self._changes(commands)
-            self._say_last(self._known.save_and_log, log | changes | {"wanted": len(commands)})
+            told = {"wanted": len(commands), "ended": self._known.ids(ended_roots)}
+            changes = self._changes(commands, values or {})
+            self._say_last(self._known.save_and_log, log | changes | told)
 
-    def _say_last(self, statement: sa.Select[Any], given: dict[str, Any]) -> None:
+    def _announce(self, ended_roots: Sequence[str]) -> None:
+        if ended_roots and self._known.dialect == "postgresql":
+            given = {"ended": self._known.ids(ended_roots)}
+            self._connection.execute(sa.select(NOTIFIED), given)
+
+    def _say_last(self, statement: Direct, given: dict[str, Any]) -> None:
         if self._open is not None:
-            self._open.execute(statement, given)
-            return
-        # Nothing was read under a lock, so this one statement is the whole transaction: one round trip.
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as alone:
-            alone.execute(statement, given)
+            statement.run(self._open, given)
+        else:
+            # Nothing was read under a lock, so this one statement is the whole transaction.
+            statement.run_alone(self._engine, given)
 
-    def followers(self, command: CommandEntity, limit: int) -> list[NewCommand]:
-        given = {"parent_id": command.parent_id, "order_": command.order, "limit_": limit}
-        return [
-            NewCommand(codec.to_entity(row[:-2]), Payload(row[-2], row[-1] or {}))
-            for row in self._connection.execute(self._known.followers, given)
-        ]
-
-    def ready_parts(self, parent_id: str, limit: int) -> list[CommandEntity]:
-        return self._heads(self._known.ready_parts, {"parent_id": parent_id, "limit_": limit})
-
-    def set_values(self, values: Mapping[str, Any]) -> None:
-        self._connection.execute(
-            statements.SET_VALUE,
-            [{"id_": command_id, "value_": value} for command_id, value in values.items()],
-        )
+    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
+        given = {"parent_id": parent_id, "limit_": limit}
+        return [codec.to_new(row) for row in self._known.ready_parts.run(self._connection, given)]
 
     def log(self, transitions: Sequence[Transition]) -> None:
         for chunk in chunks(transitions):
             rows = codec.json_rows(codec.event_row(one) for one in chunk)
-            self._connection.execute(self._known.append_events, {"rows": rows})
+            self._known.append_events.count(self._connection, {"rows": rows})
 
     def drop_parts(self, parent_id: str) -> None:
         below = _below(parent_id)
@@ -185,11 +199,6 @@ class SqlTransaction:
 
     def release(self, command_ids: Collection[str]) -> list[str]:
         return self._locks.release(command_ids)
-
-    def announce(self, roots: Sequence[str]) -> None:
-        if self._known.dialect == "postgresql":
-            for root in roots:
-                self._connection.execute(ANNOUNCE, {"root": root})
 
     def insert_task(self, task: TaskEntity) -> None:
         rows = codec.json_rows([codec.task_row(task)])

@@ -11,7 +11,7 @@ from orchestrator.core.errors import ContendedError
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.ports import Store
 from orchestrator.core.status import Mode, Outcome, Phase, Status, Verbs
-from tests.store.rows import NOW, SECOND, change, parts_of, put, put_tree, root
+from tests.store.rows import NOW, SECOND, change, news, parts_of, put, put_tree, root
 
 
 def test_a_command_is_read_as_it_was_stored(store: Store) -> None:
@@ -79,16 +79,43 @@ def test_parts_are_found_by_their_places(store: Store) -> None:
         assert tx.edge_part(first.command_id, last=True) is None
 
 
-def test_followers_come_with_their_payloads(store: Store) -> None:
+def test_a_look_shows_a_command_with_its_parent_and_what_follows_it(store: Store) -> None:
     top, first, second, third = put_tree(store)
 
     with store.begin() as tx:
-        found = tx.followers(first, 5)
-        nearest = tx.followers(first, 1)
+        far = tx.look([first.command_id], 5)
+        near = tx.look([first.command_id], 1)
+        last = tx.look([third.command_id], 5)
 
-    assert [one.entity for one in found] == [second, third]
-    assert [one.entity for one in nearest] == [second]
-    assert top not in [one.entity for one in found]
+    assert {one.entity for one in far} == {top, first, second, third}
+    assert {one.entity for one in near} == {top, first, second}
+    assert {one.entity for one in last} == {top, third}
+    assert all(one.payload == store.payload(one.entity.command_id) for one in last)
+
+
+def test_a_look_at_many_shows_each_once(store: Store) -> None:
+    tree = put_tree(store)
+    alone = put(store, root(2), name="x")
+
+    with store.begin() as tx:
+        found = tx.look(
+            [*(one.command_id for one in tree), alone.command_id, tree[0].command_id], 9
+        )
+
+    assert sorted(one.entity.command_id for one in found) == sorted(
+        one.command_id for one in (*tree, alone)
+    )
+
+
+def test_a_look_shows_no_siblings_side_by_side(store: Store) -> None:
+    top = root(mode=Mode.PARALLEL, parts=3)
+    first, *others = (one._replace(next_id=None, in_sequence=False) for one in parts_of(top, 3))
+    put(store, top, first, *others)
+
+    with store.begin() as tx:
+        found = tx.look([first.command_id], 5)
+
+    assert {one.entity.command_id for one in found} == {top.command_id, first.command_id}
 
 
 def test_locked_commands_are_those_that_exist(store: Store) -> None:
@@ -127,7 +154,7 @@ def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
 
     with pytest.raises(RuntimeError), store.begin() as tx:  # noqa: PT012 - what is undone
         tx.insert([NewCommand(command, Payload({}))])
-        tx.set_values({command.command_id: 1})
+        tx.finish([command._replace(revision=1)], [news(command)], values={command.command_id: 1})
         tx.remember_request("key", "digest", command.command_id)
         tx.audit("alice", "stop", command.command_id, "why", NOW)
         raise RuntimeError
@@ -150,7 +177,13 @@ def test_a_return_value_is_read_as_it_was_stored(store: Store, value: object) ->
     command = put(store, root())
 
     with store.begin() as tx:
-        tx.set_values({command.command_id: value})
+        tx.finish(
+            [command._replace(revision=1)],
+            [news(command)],
+            values={command.command_id: value},
+            ended_roots=[command.command_id],
+        )
+    change(store, command._replace(revision=1))
 
     assert store.value(command.command_id) == value
 
@@ -158,9 +191,14 @@ def test_a_return_value_is_read_as_it_was_stored(store: Store, value: object) ->
 def test_only_values_of_what_succeeded_are_handed_on(store: Store) -> None:
     good, bad = put(store, root(1)), put(store, root(2))
     with store.begin() as tx:
-        tx.set_values({good.command_id: 1, bad.command_id: 2})
-    change(store, good, outcome=Outcome.SUCCEEDED)
-    change(store, bad, outcome=Outcome.FAILED)
+        tx.finish(
+            [
+                good._replace(revision=1, outcome=Outcome.SUCCEEDED),
+                bad._replace(revision=1, outcome=Outcome.FAILED),
+            ],
+            [],
+            values={good.command_id: 1, bad.command_id: 2},
+        )
 
     assert store.values([good.command_id, bad.command_id]) == {good.command_id: 1}
 
@@ -203,8 +241,9 @@ def test_ready_parts_are_found(store: Store) -> None:
     with store.begin() as tx:
         found = tx.ready_parts(top.command_id, 5)
 
-    assert [one.command_id for one in found] == [second.command_id]
-    assert first.command_id not in [one.command_id for one in found]
+    assert [one.entity.command_id for one in found] == [second.command_id]
+    assert [one.payload for one in found] == [store.payload(second.command_id)]
+    assert first.command_id not in [one.entity.command_id for one in found]
 
 
 def test_thousands_of_parts_are_stored_and_saved(store: Store) -> None:
