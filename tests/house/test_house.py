@@ -21,7 +21,7 @@ PURE = {"orchestrator.core", "pydantic"}
 RINGS: dict[str, set[str]] = {
     "orchestrator.core": PURE,
     "orchestrator.engine": {*PURE, "orchestrator.engine", "structlog", "psutil"},
-    "orchestrator.store": {*PURE, "orchestrator.store", "sqlalchemy", "orjson"},
+    "orchestrator.store": {*PURE, "orchestrator.store", "sqlalchemy", "psycopg", "orjson"},
     "orchestrator.monitor": {
         *PURE, "orchestrator.monitor", "sqlalchemy", "structlog", "anyio", "typing_extensions",
     },
