@@ -23,6 +23,8 @@ from workers.wiring import Wiring, wiring
 log = structlog.get_logger(__name__)
 
 ORPHAN_CHECK_S = 3.0
+WATCH_S = 0.1
+WATCH_IDLE_S = 0.5
 
 
 class Lease:
@@ -93,7 +95,7 @@ class Process:
     def _watch(self) -> None:
         """Fences verbs that hang, and gives back claims that nobody here knows of."""
         last_orphan_check = time.monotonic()
-        while not self._stop.wait(0.1):
+        while not self._stop.wait(WATCH_S if self.runner.running else WATCH_IDLE_S):
             try:
                 self.runner.fence_expired()
                 if time.monotonic() - last_orphan_check > ORPHAN_CHECK_S:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -23,21 +20,6 @@ LEADERSHIP = "scheduler"
 LEADERSHIP_S = 3.0
 
 
-@dataclass(slots=True)
-class Chore:
-    """Something done again and again, at its own pace."""
-
-    do: Callable[[], Any]
-    every_s: float
-    due: float = field(default=0.0)
-
-    def run(self, now: float) -> None:
-        """Does it if its time has come."""
-        if now >= self.due:
-            self.due = now + self.every_s
-            self.do()
-
-
 class Scheduler:
     """One scheduler process."""
 
@@ -47,15 +29,6 @@ class Scheduler:
         self._reconciler = wired.reconciler(queued=self._queued)
         self._poller = wired.poller()
         self._stop = threading.Event()
-        sweep = wired.settings.sweep_seconds
-        reconciler = self._reconciler
-        self._chores = (
-            Chore(reconciler.wake, sweep),
-            Chore(reconciler.release_the_dead, 2 * sweep),
-            Chore(reconciler.handle_silence, 4 * sweep),
-            Chore(reconciler.stop_the_overdue, 4 * sweep),
-            Chore(self._poller.tick, sweep),
-        )
 
     def run(self) -> None:
         """Runs until it is told to stop."""
@@ -63,7 +36,7 @@ class Scheduler:
         log.info("scheduler_started", id=self._lease.worker_id)
         led_until = 0.0
         try:
-            while not self._stop.wait(self._wired.settings.sweep_seconds / 2):
+            while not self._stop.wait(self._wired.settings.sweep_seconds):
                 try:
                     led_until = self._lead(led_until)
                 except (UnavailableError, ContendedError) as problem:
@@ -83,8 +56,8 @@ class Scheduler:
                 self._reconciler.step_down()
                 return 0.0
             led_until = now + LEADERSHIP_S
-        for chore in self._chores:
-            chore.run(time.monotonic())
+        self._reconciler.tick()
+        self._poller.tick()
         return led_until
 
     def stop(self, *_: object) -> None:

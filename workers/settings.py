@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     launch_grace_seconds: float = Field(
         1.0, gt=0, description="how late a nudge may be before another is sent"
     )
-    heartbeat_seconds: float = Field(0.5, gt=0, description="how often a process renews its lease")
+    heartbeat_seconds: float = Field(1.0, gt=0, description="how often a process renews its lease")
     lease_seconds: float = Field(3.0, gt=0, description="how long a silent process counts as alive")
     sweep_seconds: float = Field(
         0.25, gt=0, description="how often the scheduler looks at what is due"

@@ -113,6 +113,17 @@ class WorkerRow:
     place: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What there is to do for a scheduler, as one look at the store tells it."""
+
+    due: bool
+    overdue_roots: bool
+    overdue_tasks: bool
+    silent_workers: bool
+    strangers: bool
+
+
 class Transaction(Protocol):
     """One transaction of a store. Everything read for a change is locked against others until its end."""
 
@@ -231,6 +242,12 @@ class Store(Protocol):
     def last_event(self) -> int: ...
 
     # what the scheduler reads
+    def signs(self, now: datetime) -> Signs:
+        """Tells for which of `due`, `overdue_roots`, `overdue_tasks` and `strangers` there is an answer.
+
+        `silent_workers` says that some worker's lease has run out.
+        """
+
     def due(self, now: datetime, limit: int) -> list[CommandEntity]: ...
     def overdue_roots(self, now: datetime, limit: int) -> list[str]: ...
     def scopes(self) -> list[tuple[str, str]]: ...
@@ -246,7 +263,7 @@ class Store(Protocol):
     def strangers(self) -> list[str]: ...
 
     # workers and the lease of the one that leads
-    def heartbeat(self, worker: WorkerRow) -> datetime: ...
+    def heartbeat(self, worker: WorkerRow) -> None: ...
     def farewell(self, worker_id: str) -> None: ...
     def workers(self) -> list[WorkerRow]: ...
     def lead(self, name: str, holder: str, seconds: float) -> bool: ...  # at most LEASE_MOST_S

@@ -15,7 +15,7 @@ import structlog
 from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
-from orchestrator.core.ports import Clock, Sender, Store, WorkerRow
+from orchestrator.core.ports import Clock, Sender, Signs, Store, WorkerRow
 from orchestrator.core.status import Outcome, Status
 from orchestrator.engine.control import Control
 from orchestrator.engine.place import here
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 LIMIT = 500
 CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
+FRESH = timedelta(seconds=1)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 
@@ -51,15 +52,20 @@ class Reconciler:
         self.queued = queued
         self._here = here()
         self._leading_since: datetime | None = None
+        self._neighbours: list[WorkerRow] = []
+        self._neighbours_at: datetime | None = None
 
     def tick(self) -> int:
         """Handles all that is due now; says how much that was."""
+        now = self.clock.now()
+        self._leading_since = self._leading_since or now
+        signs = self.store.signs(now)
         return sum(
             (
-                self.wake(),
-                self.release_the_dead(),
-                self.handle_silence(),
-                self.stop_the_overdue(),
+                self.wake() if signs.due else 0,
+                self.release_the_dead() if self._may_be_dead(signs, now) else 0,
+                self.handle_silence() if signs.overdue_tasks else 0,
+                self.stop_the_overdue() if signs.overdue_roots else 0,
             )
         )
 
@@ -114,6 +120,15 @@ class Reconciler:
             if not self.store.claimed_by([worker_id]):
                 self.store.farewell(worker_id)
         return len(held)
+
+    def _may_be_dead(self, signs: Signs, now: datetime) -> bool:
+        """Looks at the processes of this machine; their list is read again every second."""
+        if signs.silent_workers or signs.strangers:
+            return True
+        if self._neighbours_at is None or not timedelta(0) <= now - self._neighbours_at < FRESH:
+            self._neighbours_at = now
+            self._neighbours = [one for one in self.store.workers() if one.place == self._here]
+        return not all(_process_lives(one) for one in self._neighbours)
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
         """Believes a process table at once, a lease only when it has itself been there to see it renewed."""

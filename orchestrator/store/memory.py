@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.ports import LEASE_MOST_S, Blocker, LockRow, Transaction, WorkerRow
+from orchestrator.core.ports import LEASE_MOST_S, Blocker, LockRow, Signs, Transaction, WorkerRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Phase, Status, TaskState
 from orchestrator.store.memory_books import Books
@@ -279,6 +279,15 @@ class MemoryStore(MemoryWatching):
 
     # --- what the scheduler reads ----------------------------------------------------------------
 
+    def signs(self, now: datetime) -> Signs:
+        return Signs(
+            due=bool(self.due(now, 1)),
+            overdue_roots=bool(self.overdue_roots(now, 1)),
+            overdue_tasks=bool(self.overdue_tasks(now, 1)),
+            silent_workers=any(one.alive_until < now for one in self._workers.values()),
+            strangers=bool(self.strangers()),
+        )
+
     def due(self, now: datetime, limit: int) -> list[CommandEntity]:
         found = [one for one in self.books.commands.values() if one.wake_at and one.wake_at <= now]
         return sorted(found, key=lambda one: one.wake_at or now)[:limit]
@@ -327,9 +336,8 @@ class MemoryStore(MemoryWatching):
 
     # --- workers ---------------------------------------------------------------------------------
 
-    def heartbeat(self, worker: WorkerRow) -> datetime:
+    def heartbeat(self, worker: WorkerRow) -> None:
         self._workers[worker.worker_id] = worker
-        return self.now()
 
     def farewell(self, worker_id: str) -> None:
         self._workers.pop(worker_id, None)

@@ -10,14 +10,36 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.ports import LEASE_MOST_S, WorkerRow
+from orchestrator.core.ports import LEASE_MOST_S, Signs, WorkerRow
 from orchestrator.core.status import FINAL, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.stamp import NothingBefore, NothingBeyond
 from orchestrator.store.tables import async_task, command_entity, lease, worker
+from orchestrator.store.types import Instant
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
-
+IS_LATE = sa.and_(
+    _c.deadline.is_not(None),
+    _c.stopping.is_(None),
+    _c.action_state.not_in([one.value for one in FINAL]),
+    _c.phase.in_(["execute", "start"]),
+)
+IS_CLAIMED_BY_A_STRANGER = sa.and_(
+    _c.worker_id.is_not(None), _c.worker_id.not_in(sa.select(_w.worker_id))
+)
+_now = sa.bindparam("now", type_=Instant())
+SIGNS = sa.select(
+    sa.exists().where(_c.wake_at.is_not(None), _c.wake_at <= _now).label("due"),
+    sa.exists().where(_c.deadline <= _now, IS_LATE).label("overdue_roots"),
+    sa.exists().where(_t.wake_at.is_not(None), _t.wake_at <= _now).label("overdue_tasks"),
+    sa.exists().where(_w.alive_until < _now).label("silent_workers"),
+    sa.exists().where(IS_CLAIMED_BY_A_STRANGER).label("strangers"),
+)
+RENEW = (
+    sa.update(worker)
+    .where(_w.worker_id == sa.bindparam("known_id"))
+    .values(alive_until=sa.bindparam("until", type_=Instant()))
+)
 _mark = sa.select(NothingBefore().label("mark")).subquery("m")
 CHANGED = sa.select(_mark.c.mark, async_task).select_from(
     _mark.outerjoin(
@@ -38,9 +60,19 @@ class Scheduling:
         """Opens a transaction that writes."""
         raise NotImplementedError
 
+    def saying(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a connection for one statement that writes: it is a transaction of its own."""
+        raise NotImplementedError
+
     def now(self) -> datetime:
         """Gives the store's own time."""
         raise NotImplementedError
+
+    def signs(self, now: datetime) -> Signs:
+        """Tells what there is to do, with one statement: at most times, that there is nothing."""
+        with self.reading() as connection:
+            row = connection.execute(SIGNS, {"now": now}).one()
+        return Signs(**{name: bool(found) for name, found in row._mapping.items()})
 
     def due(self, now: datetime, limit: int) -> list[CommandEntity]:
         """Gives the commands whose `wake_at` has passed, the longest overdue first."""
@@ -53,13 +85,7 @@ class Scheduling:
 
     def overdue_roots(self, now: datetime, limit: int) -> list[str]:
         """Gives the roots that have not ended by their deadline and were not stopped for it yet."""
-        statement = (
-            sa.select(_c.command_id)
-            .where(_c.deadline.is_not(None), _c.deadline <= now, _c.stopping.is_(None))
-            .where(_c.action_state.not_in([one.value for one in FINAL]))
-            .where(_c.phase.in_(["execute", "start"]))
-            .limit(limit)
-        )
+        statement = sa.select(_c.command_id).where(_c.deadline <= now, IS_LATE).limit(limit)
         return self._read(statement, lambda row: row[0])
 
     def scopes(self) -> list[tuple[str, str]]:
@@ -109,12 +135,7 @@ class Scheduling:
 
     def strangers(self) -> list[str]:
         """Gives the ids of workers that have claims and are not registered (any more)."""
-        known = sa.select(_w.worker_id)
-        statement = (
-            sa.select(_c.worker_id)
-            .where(_c.worker_id.is_not(None), _c.worker_id.not_in(known))
-            .distinct()
-        )
+        statement = sa.select(_c.worker_id).where(IS_CLAIMED_BY_A_STRANGER).distinct()
         return self._read(statement, lambda row: row[0])
 
     def _read(self, statement: sa.Select[Any], read: Any) -> list[Any]:
@@ -123,27 +144,26 @@ class Scheduling:
 
     # --- workers ---------------------------------------------------------------------------------
 
-    def heartbeat(self, row: WorkerRow) -> datetime:
-        """Registers a worker, or renews its lease; gives the store's time."""
-        values = {
-            "name": row.name,
-            "role": row.role,
-            "host": row.host,
-            "pid": row.pid,
-            "started_at": row.started_at,
-            "alive_until": row.alive_until,
-            "kinds": list(row.kinds),
-            "place": row.place,
-        }
+    def heartbeat(self, row: WorkerRow) -> None:
+        """Registers a worker, or renews its lease."""
+        with self.saying() as connection:
+            given = {"known_id": row.worker_id, "until": row.alive_until}
+            if connection.execute(RENEW, given).rowcount:
+                return
         with self.writing() as connection:
-            renewed = connection.execute(
-                sa.update(worker)
-                .where(_w.worker_id == row.worker_id)
-                .values(alive_until=row.alive_until)
-            ).rowcount
-            if not renewed:
-                connection.execute(sa.insert(worker).values(worker_id=row.worker_id, **values))
-        return self.now()
+            connection.execute(
+                sa.insert(worker).values(
+                    worker_id=row.worker_id,
+                    name=row.name,
+                    role=row.role,
+                    host=row.host,
+                    pid=row.pid,
+                    started_at=row.started_at,
+                    alive_until=row.alive_until,
+                    kinds=list(row.kinds),
+                    place=row.place,
+                )
+            )
 
     def farewell(self, worker_id: str) -> None:
         """Strikes a worker off the register."""

@@ -136,6 +136,13 @@ class SqlStore(Watching, Scheduling, Retention, Feed):
             yield connection
 
     @contextmanager
+    def saying(self) -> Iterator[sa.Connection]:
+        engine = self._reading if self.engine.dialect.name == "postgresql" else self._writing
+        with translated(), engine.connect() as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         with translated(), self._reading.connect() as connection:
             yield connection

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import TaskEntity
-from orchestrator.core.ports import Store
+from orchestrator.core.ports import Signs, Store
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
 from tests.services import until
 from tests.store.rows import (
@@ -46,6 +46,25 @@ def test_roots_past_their_deadline_are_found_once(store: Store) -> None:
     assert store.overdue_roots(NOW + SECOND, 10) == [late.command_id]
     change(store, late, stopping=Outcome.FAILED)
     assert store.overdue_roots(NOW + SECOND, 10) == []
+
+
+def test_one_look_tells_what_there_is_to_do(store: Store) -> None:
+    put(store, root(1, wake_at=NOW + 9 * SECOND, deadline=NOW + 9 * SECOND))
+    store.heartbeat(worker("known", alive_until=NOW + 9 * SECOND))
+    nothing = Signs(
+        due=False, overdue_roots=False, overdue_tasks=False, silent_workers=False, strangers=False
+    )
+    assert store.signs(NOW) == nothing
+    assert store.signs(NOW + 10 * SECOND) == replace(
+        nothing, due=True, overdue_roots=True, silent_workers=True
+    )
+
+    command = put(store, root(2, worker_id="known", status=Status.RUNNING))
+    put_tasks(store, task(command, wake_at=NOW))
+    assert store.signs(NOW) == replace(nothing, overdue_tasks=True)
+    store.farewell("known")
+
+    assert store.signs(NOW) == replace(nothing, overdue_tasks=True, strangers=True)
 
 
 def test_a_task_is_read_as_it_was_stored(store: Store) -> None:
