@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(1.0, gt=0, description="how often a process renews its lease")
     lease_seconds: float = Field(3.0, gt=0, description="how long a silent process counts as alive")
     sweep_seconds: float = Field(
-        0.25, gt=0, description="how often the scheduler looks at what is due"
+        0.5, gt=0, description="how often the scheduler looks at what is due"
     )
     poll_seconds: float = Field(
         2.0, gt=0, description="how often an outside scope with tasks of ours is asked"

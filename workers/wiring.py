@@ -138,7 +138,7 @@ class Wiring:
             self.sender,
             self.clock,
             interval=interval,
-            look_every=interval / 4,
+            look_every=interval / 2,
             executor=ThreadPoolExecutor(self.settings.poll_threads, "poll"),
         )
 

@@ -154,7 +154,7 @@ class Poller:
                 log.warning("stop_refused", task=task.task_id, why=str(problem))
                 continue
             if answer is not None:
-                answers.append(replace(answer, task_id=task.task_id))
+                answers.append(answer._replace(task_id=task.task_id))
         self.sender.launch(self.reporter.report(answers))
 
     def _clear(self, adapter: Adapter, ended: list[TaskEntity]) -> None:

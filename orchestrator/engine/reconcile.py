@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 LIMIT = 500
 CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
-FRESH = timedelta(seconds=1)
+FRESH = timedelta(seconds=2)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 
@@ -122,7 +122,7 @@ class Reconciler:
         return len(held)
 
     def _may_be_dead(self, signs: Signs, now: datetime) -> bool:
-        """Looks at the processes of this machine; their list is read again every second."""
+        """Looks at the processes of this machine; their list is read again now and then."""
         if signs.silent_workers or signs.strangers:
             return True
         if self._neighbours_at is None or not timedelta(0) <= now - self._neighbours_at < FRESH:

@@ -56,7 +56,7 @@ class Reporter:
 
     def note(self, unit: UnitOfWork, task_id: str, report: TaskReport) -> None:
         """Stores the first report of a start; the command hears of an end when it is ready to."""
-        task = unit.tx.find_task(replace(report, task_id=task_id))
+        task = unit.tx.find_task(report._replace(task_id=task_id))
         if task is not None:
             if task.state is TaskState.INITIALIZING:  # one that was slow to start it may come last
                 task = replace(task, state=TaskState.POLLING)

@@ -18,8 +18,9 @@ from orchestrator.store.tables import async_task, command_entity, lease, worker
 from orchestrator.store.types import Instant
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
-IS_LATE = sa.and_(
+CAN_BE_LATE = sa.and_(
     _c.deadline.is_not(None),
+    _c.end_time.is_(None),
     _c.stopping.is_(None),
     _c.action_state.not_in([one.value for one in FINAL]),
     _c.phase.in_(["execute", "start"]),
@@ -28,17 +29,41 @@ IS_CLAIMED_BY_A_STRANGER = sa.and_(
     _c.worker_id.is_not(None), _c.worker_id.not_in(sa.select(_w.worker_id))
 )
 _now = sa.bindparam("now", type_=Instant())
+
+
+def _first(column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    """Gives the least value of an indexed column.
+
+    Asked whether there is a row before some time, a planner that does not know the time expects one at once, and
+    reads the whole table where there is none. In this form there is nothing but the index to be read.
+    """
+    statement = sa.select(column).where(column.is_not(None), *where)
+    return statement.order_by(column).limit(1).scalar_subquery()
+
+
 SIGNS = sa.select(
-    sa.exists().where(_c.wake_at.is_not(None), _c.wake_at <= _now).label("due"),
-    sa.exists().where(_c.deadline <= _now, IS_LATE).label("overdue_roots"),
-    sa.exists().where(_t.wake_at.is_not(None), _t.wake_at <= _now).label("overdue_tasks"),
-    sa.exists().where(_w.alive_until < _now).label("silent_workers"),
-    sa.exists().where(IS_CLAIMED_BY_A_STRANGER).label("strangers"),
+    (_first(_c.wake_at) <= _now).label("due"),
+    (_first(_c.deadline, CAN_BE_LATE) <= _now).label("overdue_roots"),
+    (_first(_t.wake_at) <= _now).label("overdue_tasks"),
+    (_first(_w.alive_until) < _now).label("silent_workers"),
+    _first(_c.worker_id, IS_CLAIMED_BY_A_STRANGER).is_not(None).label("strangers"),
 )
 RENEW = (
     sa.update(worker)
     .where(_w.worker_id == sa.bindparam("known_id"))
     .values(alive_until=sa.bindparam("until", type_=Instant()))
+)
+TAKE_LEASE = (
+    sa.update(lease)
+    .where(lease.c.name == sa.bindparam("wanted"))
+    .where(
+        sa.or_(
+            lease.c.holder == sa.bindparam("taker"),
+            lease.c.until < _now,
+            lease.c.until > sa.bindparam("most", type_=Instant()),  # a clock was set
+        )
+    )
+    .values(holder=sa.bindparam("taker"), until=sa.bindparam("to", type_=Instant()))
 )
 _mark = sa.select(NothingBefore().label("mark")).subquery("m")
 CHANGED = sa.select(_mark.c.mark, async_task).select_from(
@@ -85,7 +110,8 @@ class Scheduling:
 
     def overdue_roots(self, now: datetime, limit: int) -> list[str]:
         """Gives the roots that have not ended by their deadline and were not stopped for it yet."""
-        statement = sa.select(_c.command_id).where(_c.deadline <= now, IS_LATE).limit(limit)
+        statement = sa.select(_c.command_id).where(_c.deadline <= now, CAN_BE_LATE)
+        statement = statement.order_by(_c.deadline).limit(limit)
         return self._read(statement, lambda row: row[0])
 
     def scopes(self) -> list[tuple[str, str]]:
@@ -193,21 +219,12 @@ class Scheduling:
         """Takes or renews a lease of at most a minute; False while somebody else has it."""
         now = self.now()
         until = now + timedelta(seconds=seconds)
-        with self.writing() as connection:
-            taken = connection.execute(
-                sa.update(lease)
-                .where(lease.c.name == name)
-                .where(
-                    sa.or_(
-                        lease.c.holder == holder,
-                        lease.c.until < now,
-                        lease.c.until > now + timedelta(seconds=LEASE_MOST_S),  # a clock was set
-                    )
-                )
-                .values(holder=holder, until=until)
-            ).rowcount
-            if taken:
+        most = now + timedelta(seconds=LEASE_MOST_S)
+        with self.saying() as connection:
+            given = {"wanted": name, "taker": holder, "now": now, "to": until, "most": most}
+            if connection.execute(TAKE_LEASE, given).rowcount:
                 return True
+        with self.writing() as connection:
             known = connection.execute(
                 sa.select(lease.c.holder).where(lease.c.name == name)
             ).first()

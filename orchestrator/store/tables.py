@@ -86,10 +86,10 @@ sa.Index(
     sqlite_where=_c.worker_id.is_not(None),
 )
 sa.Index(
-    "ix_command_entity_deadline",
+    "ix_command_entity_deadline",  # ended commands keep theirs, and there may be millions of them
     _c.deadline,
-    postgresql_where=_c.deadline.is_not(None),
-    sqlite_where=_c.deadline.is_not(None),
+    postgresql_where=sa.and_(_c.deadline.is_not(None), _c.end_time.is_(None)),
+    sqlite_where=sa.and_(_c.deadline.is_not(None), _c.end_time.is_(None)),
 )
 sa.Index(
     "ix_command_entity_created_at",

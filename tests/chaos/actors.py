@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.asynctask import TaskReport, TaskStatus
@@ -219,11 +219,11 @@ class Vendor:
             system=task.system, scope=task.scope, task_id=task.task_id, status=TaskStatus.RUNNING
         )
         if task.stop_requested:
-            return replace(report, status=TaskStatus.ABORTED)
+            return report._replace(status=TaskStatus.ABORTED)
         if now - begun < seconds:
-            return replace(report, progress=round((now - begun) / seconds, 1))
+            return report._replace(progress=round((now - begun) / seconds, 1))
         failed = does == "vendor_fails"
-        return replace(report, status=TaskStatus.FAILED if failed else TaskStatus.SUCCEEDED)
+        return report._replace(status=TaskStatus.FAILED if failed else TaskStatus.SUCCEEDED)
 
 
 @dataclass(slots=True)
