@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 ORPHAN_CHECK_S = 3.0
 WATCH_S = 0.1
-WATCH_IDLE_S = 0.5
+WATCH_IDLE_S = 1.0
 
 
 class Lease:
@@ -34,6 +34,7 @@ class Lease:
         self._wired = wired
         self.worker_id = f"{role}-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._role, self._name = role, name
+        self._place = here()
         self._started_at = datetime.now(UTC)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -64,7 +65,7 @@ class Lease:
                 started_at=self._started_at,
                 alive_until=self._wired.clock.now() + timedelta(seconds=settings.lease_seconds),
                 kinds=self._wired.catalog.kinds,
-                place=here(),
+                place=self._place,
             )
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
 from orchestrator.core.entity import (
@@ -113,8 +113,7 @@ class WorkerRow:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(NamedTuple):
     """What there is to do for a scheduler, as one look at the store tells it."""
 
     due: bool

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 
 BACK_OFF_MOST = 32
 READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which nothing else tells
-REST_PER_TASK = timedelta(milliseconds=2)  # a scope with very many tasks is asked less often
+REST_PER_TASK = timedelta(
+    milliseconds=5
+)  # to read the answer about a task costs the adapter some µs
 LONGEST_REST = timedelta(seconds=30)
 
 

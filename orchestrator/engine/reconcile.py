@@ -122,13 +122,14 @@ class Reconciler:
         return len(held)
 
     def _may_be_dead(self, signs: Signs, now: datetime) -> bool:
-        """Looks at the processes of this machine; their list is read again now and then."""
+        """Looks whether the processes of this machine are there; now and then at who they are, and how."""
         if signs.silent_workers or signs.strangers:
             return True
         if self._neighbours_at is None or not timedelta(0) <= now - self._neighbours_at < FRESH:
             self._neighbours_at = now
             self._neighbours = [one for one in self.store.workers() if one.place == self._here]
-        return not all(_process_lives(one) for one in self._neighbours)
+            return not all(_process_lives(one) for one in self._neighbours)
+        return not all(psutil.pid_exists(one.pid) for one in self._neighbours)
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
         """Believes a process table at once, a lease only when it has itself been there to see it renewed."""

@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.ports import LEASE_MOST_S, Signs, WorkerRow
-from orchestrator.core.status import FINAL, TaskState
+from orchestrator.core.status import TaskState
 from orchestrator.store import codec, statements
+from orchestrator.store.direct import Direct, Row
+from orchestrator.store.regular import CAN_BE_LATE, IS_CLAIMED_BY_A_STRANGER, Regular
 from orchestrator.store.stamp import NothingBefore, NothingBeyond
 from orchestrator.store.tables import async_task, command_entity, lease, worker
-from orchestrator.store.types import Instant
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
-CAN_BE_LATE = sa.and_(
-    _c.deadline.is_not(None),
-    _c.end_time.is_(None),
-    _c.stopping.is_(None),
-    _c.action_state.not_in([one.value for one in FINAL]),
-    _c.phase.in_(["execute", "start"]),
-)
-IS_CLAIMED_BY_A_STRANGER = sa.and_(
-    _c.worker_id.is_not(None), _c.worker_id.not_in(sa.select(_w.worker_id))
-)
-_now = sa.bindparam("now", type_=Instant())
-
-
-def _first(column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
-    """Gives the least value of an indexed column.
-
-    Asked whether there is a row before some time, a planner that does not know the time expects one at once, and
-    reads the whole table where there is none. In this form there is nothing but the index to be read.
-    """
-    statement = sa.select(column).where(column.is_not(None), *where)
-    return statement.order_by(column).limit(1).scalar_subquery()
-
-
-SIGNS = sa.select(
-    (_first(_c.wake_at) <= _now).label("due"),
-    (_first(_c.deadline, CAN_BE_LATE) <= _now).label("overdue_roots"),
-    (_first(_t.wake_at) <= _now).label("overdue_tasks"),
-    (_first(_w.alive_until) < _now).label("silent_workers"),
-    _first(_c.worker_id, IS_CLAIMED_BY_A_STRANGER).is_not(None).label("strangers"),
-)
-RENEW = (
-    sa.update(worker)
-    .where(_w.worker_id == sa.bindparam("known_id"))
-    .values(alive_until=sa.bindparam("until", type_=Instant()))
-)
-TAKE_LEASE = (
-    sa.update(lease)
-    .where(lease.c.name == sa.bindparam("wanted"))
-    .where(
-        sa.or_(
-            lease.c.holder == sa.bindparam("taker"),
-            lease.c.until < _now,
-            lease.c.until > sa.bindparam("most", type_=Instant()),  # a clock was set
-        )
-    )
-    .values(holder=sa.bindparam("taker"), until=sa.bindparam("to", type_=Instant()))
-)
 _mark = sa.select(NothingBefore().label("mark")).subquery("m")
 CHANGED = sa.select(_mark.c.mark, async_task).select_from(
     _mark.outerjoin(
@@ -77,6 +32,8 @@ CHANGED = sa.select(_mark.c.mark, async_task).select_from(
 class Scheduling:
     """Reads what is due, and keeps the registers of workers and leases."""
 
+    engine: sa.Engine
+
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Opens a connection for reading."""
         raise NotImplementedError
@@ -85,19 +42,24 @@ class Scheduling:
         """Opens a transaction that writes."""
         raise NotImplementedError
 
-    def saying(self) -> AbstractContextManager[sa.Connection]:
-        """Opens a connection for one statement that writes: it is a transaction of its own."""
+    def alone(
+        self, statement: Direct, given: Mapping[str, Any], *, writes: bool = False
+    ) -> list[Row]:
+        """Runs one statement as a transaction of its own."""
         raise NotImplementedError
 
     def now(self) -> datetime:
         """Gives the store's own time."""
         raise NotImplementedError
 
+    @cached_property
+    def _regular(self) -> Regular:
+        return Regular(self.engine.dialect.name)
+
     def signs(self, now: datetime) -> Signs:
         """Tells what there is to do, with one statement: at most times, that there is nothing."""
-        with self.reading() as connection:
-            row = connection.execute(SIGNS, {"now": now}).one()
-        return Signs(**{name: bool(found) for name, found in row._mapping.items()})
+        (row,) = self.alone(self._regular.signs, self._regular.given(now=now))
+        return Signs(*(bool(one) for one in row))
 
     def due(self, now: datetime, limit: int) -> list[CommandEntity]:
         """Gives the commands whose `wake_at` has passed, the longest overdue first."""
@@ -172,10 +134,9 @@ class Scheduling:
 
     def heartbeat(self, row: WorkerRow) -> None:
         """Registers a worker, or renews its lease."""
-        with self.saying() as connection:
-            given = {"known_id": row.worker_id, "until": row.alive_until}
-            if connection.execute(RENEW, given).rowcount:
-                return
+        given = self._regular.given(known_id=row.worker_id, until=row.alive_until)
+        if self.alone(self._regular.renew, given, writes=True):
+            return
         with self.writing() as connection:
             connection.execute(
                 sa.insert(worker).values(
@@ -220,10 +181,9 @@ class Scheduling:
         now = self.now()
         until = now + timedelta(seconds=seconds)
         most = now + timedelta(seconds=LEASE_MOST_S)
-        with self.saying() as connection:
-            given = {"wanted": name, "taker": holder, "now": now, "to": until, "most": most}
-            if connection.execute(TAKE_LEASE, given).rowcount:
-                return True
+        given = self._regular.given(wanted=name, taker=holder, now=now, to=until, most=most)
+        if self.alone(self._regular.take_lease, given, writes=True):
+            return True
         with self.writing() as connection:
             known = connection.execute(
                 sa.select(lease.c.holder).where(lease.c.name == name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
 from orchestrator.core.ports import Transaction
+from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
 from orchestrator.store.retention import Retention
 from orchestrator.store.scheduling import Scheduling
@@ -135,12 +136,14 @@ class SqlStore(Watching, Scheduling, Retention, Feed):
         with translated(), self._writing.begin() as connection:
             yield connection
 
-    @contextmanager
-    def saying(self) -> Iterator[sa.Connection]:
-        engine = self._reading if self.engine.dialect.name == "postgresql" else self._writing
-        with translated(), engine.connect() as connection:
-            yield connection
-            connection.commit()
+    def alone(
+        self, statement: Direct, given: Mapping[str, Any], *, writes: bool = False
+    ) -> list[Row]:
+        if self.engine.dialect.name == "postgresql":
+            with translated():
+                return statement.run_alone(self.engine, given)
+        with self.writing() if writes else self.reading() as connection:
+            return statement.run(connection, given)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

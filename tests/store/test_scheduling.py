@@ -55,16 +55,16 @@ def test_one_look_tells_what_there_is_to_do(store: Store) -> None:
         due=False, overdue_roots=False, overdue_tasks=False, silent_workers=False, strangers=False
     )
     assert store.signs(NOW) == nothing
-    assert store.signs(NOW + 10 * SECOND) == replace(
-        nothing, due=True, overdue_roots=True, silent_workers=True
+    assert store.signs(NOW + 10 * SECOND) == nothing._replace(
+        due=True, overdue_roots=True, silent_workers=True
     )
 
     command = put(store, root(2, worker_id="known", status=Status.RUNNING))
     put_tasks(store, task(command, wake_at=NOW))
-    assert store.signs(NOW) == replace(nothing, overdue_tasks=True)
+    assert store.signs(NOW) == nothing._replace(overdue_tasks=True)
     store.farewell("known")
 
-    assert store.signs(NOW) == replace(nothing, overdue_tasks=True, strangers=True)
+    assert store.signs(NOW) == nothing._replace(overdue_tasks=True, strangers=True)
 
 
 def test_a_task_is_read_as_it_was_stored(store: Store) -> None:
