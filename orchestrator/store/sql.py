@@ -97,6 +97,15 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
         cursor.close()
 
+    is_gone = engine.dialect.is_disconnect
+
+    def is_of_no_use(problem: Any, connection: Any, cursor: Any) -> bool:
+        # What was opened while the file could not be written never writes, and neither does what this process
+        # opens beside it: each has to go before one comes that may.
+        return "readonly database" in str(problem) or is_gone(problem, connection, cursor)
+
+    engine.dialect.is_disconnect = is_of_no_use  # type: ignore[assignment]
+
     @sa_event.listens_for(engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
         # A read that turns into a write fails at once in SQLite, so a writer says so at the beginning.

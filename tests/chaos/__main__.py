@@ -9,6 +9,18 @@ import sys
 
 from tests.chaos.run import Result, Wish, run
 
+STORES = {
+    "postgres": "PostgreSQL, Redis",
+    "sqlite": "SQLite, embedded broker",
+}
+NOTES = {
+    "sqlite": (
+        "database restarted: SQLite is a file; every process that had it open was killed with -9 at once,",
+        "and whoever opened it next recovered its log. There are no connections to be cut.",
+        "broker flushed, broker killed: FLUSHALL to, and kill -9 of, the embedded broker's process",
+    )
+}
+
 
 def main() -> None:
     """Runs once and prints a table; exits 1 when a promise was broken."""
@@ -17,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--store", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--pace", type=float, default=1.0, help="how fast the gremlin works")
-    parser.add_argument("--trees", type=int, default=200, help="how many trees may be under way")
+    parser.add_argument("--trees", type=int, default=400, help="how many trees may be under way")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     wish = Wish(
@@ -39,12 +51,12 @@ def summary(result: Result) -> str:
     verdict = result.verdict
     rows: list[tuple[str, object]] = [
         ("seed", result.wish.seed),
-        ("store", result.wish.store),
+        ("store", STORES[result.wish.store]),
         ("trees", result.trees),
         *sorted((f"operators: {name}", number) for name, number in result.orders.items()),
         *sorted((f"gremlin: {name}", number) for name, number in result.done.items()),
         *sorted((f"fault point {name}", number) for name, number in result.faults.items()),
-        ("process deaths in all", result.deaths),
+        ("processes killed in all", result.deaths + result.done["worker child killed"]),
         ("all at rest after (s)", f"{result.settled_s:.1f}"),
         ("lost", len(verdict.lost)),
         ("double effects", len(verdict.doubled)),
@@ -62,6 +74,7 @@ def summary(result: Result) -> str:
         ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
+    lines += NOTES.get(result.wish.store, ())
     findings = verdict.findings()
     if findings:
         lines += ["", f"logs are in {result.room}", *findings[:40]]

@@ -61,6 +61,9 @@ class Actor:
     every_s: float
     troubles: Counter[str] = field(default_factory=Counter)
     error: BaseException | None = None
+    turn: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # who has it keeps the actor from acting
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -80,7 +83,8 @@ class Actor:
     def _live(self) -> None:
         while not self._stop.wait(self.every_s):
             try:
-                self.act()
+                with self.turn:
+                    self.act()
             except PASSING as problem:
                 self.troubles[type(problem).__name__] += 1
             except BaseException as problem:

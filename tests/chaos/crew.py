@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.chaos.nest import Nest, Process
+
 REST_S = 0.1  # before a dead process is started again, as a supervisor would
 LOOK_S = 0.5  # how often it is looked whether a process has frozen itself
 FROZEN_S = (4.0, 7.0)  # past any lease
@@ -26,7 +28,8 @@ class Member:
     name: str
     command: Sequence[str]
     extra: Callable[[int], Mapping[str, str]] = lambda _: {}
-    process: subprocess.Popen[bytes] | None = None
+    is_hatched: bool = False  # forked off a process that has loaded all the code
+    process: Process | None = None
     incarnation: int = 0
     died_at: float | None = None
     thaw_at: float | None = None
@@ -47,6 +50,7 @@ class Crew:
     members: dict[str, Member] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.Random)
     deaths: int = 0
+    nest: Nest | None = None
     _looked: float = 0.0
 
     def __enter__(self) -> Crew:
@@ -95,7 +99,13 @@ class Crew:
         extra = member.extra(member.incarnation)
         member.incarnation += 1
         member.died_at = None
-        with (self.room / f"{member.name}.log").open("ab") as log:
+        path = self.room / f"{member.name}.log"
+        if member.is_hatched:
+            if self.nest is None:
+                self.nest = Nest(self.environment)
+            member.process = self.nest.start(member.command, extra, path)
+            return
+        with path.open("ab") as log:
             member.process = subprocess.Popen(
                 list(member.command),
                 stdin=subprocess.DEVNULL,
@@ -153,6 +163,8 @@ class Crew:
         for member in self.members.values():
             member.is_wanted = False
             self.kill(member.name)
+        if self.nest is not None:
+            self.nest.close()
 
 
 def _status(process: psutil.Process) -> str:

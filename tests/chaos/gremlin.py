@@ -8,6 +8,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import psutil
@@ -19,6 +20,7 @@ from tests.chaos.servers import Broker, Database
 QUEUE = "orchestrator"
 PAST_LEASE_S = (4.0, 7.0)  # the lease is 3 s
 MESSAGES_KEPT = 500
+AGAIN_S = 2.0  # until it tries again what could not be done
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Gremlin:
     crew: Crew
     database: Database
     broker: Broker
+    hush: Callable[[], AbstractContextManager[bool]]
     pace: float = 1.0
     done: Counter[str] = field(default_factory=Counter)
     acts: list[Act] = field(init=False)
@@ -56,8 +59,8 @@ class Gremlin:
             Act("worker frozen past its lease", self._freeze, 17),
             Act("broker flushed", self._flush, 20),
             Act("broker killed", self._kill_broker, 40),
-            Act("database restarted", self.database.restart, 45),
-            Act("connections cut", self.database.cut, 9),
+            Act("database restarted", self._restart_database, 45),
+            *([Act("connections cut", self._cut, 9)] if self.database.has_server else []),
             Act("old messages replayed", self._replay, 5),
             Act("messages doubled", self._double, 5),
             Act("messages shuffled", self._shuffle, 5),
@@ -72,8 +75,8 @@ class Gremlin:
         now = time.monotonic()
         for act in self.acts:
             if now >= act.due:
-                act.due = now + self._wait(act)
-                self._do(act)
+                done = self._do(act)
+                act.due = now + (self._wait(act) if done else AGAIN_S)
         for one in [one for one in self._later if one[0] <= now]:
             self._later.remove(one)
             one[1]()
@@ -89,15 +92,17 @@ class Gremlin:
     def _wait(self, act: Act) -> float:
         return act.every_s * (0.5 + self.rng.random()) / self.pace
 
-    def _do(self, act: Act) -> None:
+    def _do(self, act: Act) -> bool:
         # A broker that is away now, or a database that is coming up, is trouble enough.
         with contextlib.suppress(redis.exceptions.RedisError, psutil.Error):
             if act.do():
                 self.done[act.name] += 1
+                return True
+        return False
 
     @property
     def kills(self) -> int:
-        """How many processes of ours it has killed."""
+        """How many processes of ours it has killed, not counting those that a restart took along."""
         return sum(number for name, number in self.done.items() if name.endswith("killed"))
 
     # --- processes -------------------------------------------------------------------------------
@@ -124,6 +129,22 @@ class Gremlin:
     def _freeze(self) -> bool:
         name = self.rng.choice(self.crew.named("worker") + self.crew.named("scheduler"))
         return self.crew.freeze(name, self.rng.uniform(*PAST_LEASE_S))
+
+    # --- the database ----------------------------------------------------------------------------
+
+    def _restart_database(self) -> bool:
+        if self.database.has_server:
+            self.database.restart()
+            return True
+        # Embedded, it is down when nobody has its file open, and has crashed when nobody closed it.
+        with self.hush() as is_quiet:
+            for name in self.crew.members if is_quiet else ():
+                self.crew.kill(name)
+            return is_quiet and not self.database.url.endswith(tuple(_open_files()))
+
+    def _cut(self) -> bool:
+        self.database.cut()
+        return True
 
     # --- the broker ------------------------------------------------------------------------------
 
@@ -183,3 +204,12 @@ class Gremlin:
             pipe.delete(QUEUE)
             found: list[bytes] = pipe.execute()[0]
         return found
+
+
+def _open_files() -> set[str]:
+    """Gives what is open in any process of this machine that we may look into."""
+    found: set[str] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found.update(one.path for one in process.open_files())
+    return found

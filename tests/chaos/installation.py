@@ -109,10 +109,14 @@ def installation(
     *,
     settings: Mapping[str, str] | None = None,
     modules: str = MODULES,
+    disk: Path | None = None,
 ) -> Iterator[Installation]:
-    """Sets up database, broker and outside system; processes are hired by `staff`."""
+    """Sets up database, broker and outside system; processes are hired by `staff`.
+
+    `disk` is where the database lives, if not in the room.
+    """
     with ExitStack() as stack:
-        database = make_database(kind, room)
+        database = make_database(kind, disk or room)
         stack.callback(database.close)
         broker = Broker(room, embedded=kind == "sqlite")
         stack.callback(broker.close)
@@ -156,11 +160,12 @@ def staff(here: Installation, rng: random.Random, *, with_faults: bool = True) -
     def with_wrong_clock(_: int) -> Mapping[str, str]:
         return {} if leading.is_quiet else wrong_clock
 
-    here.crew.hire(Member("worker-armed", worker("armed"), armed.environment))
-    here.crew.hire(Member("worker-unfused", worker("unfused"), unfusing))
+    # Those that die most are forked off; the others begin as a deployment has them begin.
+    here.crew.hire(Member("worker-armed", worker("armed"), armed.environment, is_hatched=True))
+    here.crew.hire(Member("worker-unfused", worker("unfused"), unfusing, is_hatched=True))
     forks = worker("forks", pool="prefork", concurrency=2)
     here.crew.hire(Member("worker-forks", forks, with_wrong_clock))
-    here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment))
+    here.crew.hire(Member("scheduler-armed", SCHEDULER, leading.environment, is_hatched=True))
     here.crew.hire(Member("scheduler-skewed", SCHEDULER, with_wrong_clock))
 
 
@@ -173,13 +178,6 @@ def front_door() -> Iterator[Orchestrator]:
     finally:
         if isinstance(front.store, SqlStore):
             front.store.close()
-
-
-def small_staff(here: Installation, *, workers: int = 2) -> None:
-    """Hires a few workers that nobody has armed, and one scheduler."""
-    for number in range(workers):
-        here.crew.hire(Member(f"worker-{number}", worker(f"w{number}")))
-    here.crew.hire(Member("scheduler", SCHEDULER))
 
 
 SCHEDULER = (sys.executable, "-m", "workers.schedule")

@@ -7,12 +7,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.errors import ContendedError, UnavailableError
 from orchestrator.core.query import CommandQuery
+from orchestrator.store.sql import SqlStore
 from tests.chaos.actors import LIVE, Actor, Client, Operators, Reader, Vendor
 from tests.chaos.gremlin import Gremlin
 from tests.chaos.installation import Installation, front_door, installation, seen, staff, unseen
@@ -22,6 +25,7 @@ from tests.chaos.web import Web, open_web
 
 TICK_S = 0.02
 BOOT_S = 60.0
+HUSH_S = 0.5
 CALM_S = 600.0
 STANDSTILL_S = 90.0  # longer than any timeout of the scripts: who waits longer waits for ever
 
@@ -39,7 +43,7 @@ class Wish:
     seed: int
     store: str = "postgres"
     pace: float = 1.0
-    trees: int = 60
+    trees: int = 400
     meddling: float = 0.3
     until_every_point: bool = False
     recovery: bool = False
@@ -81,7 +85,12 @@ def run(wish: Wish) -> Result:
         web = open_web(here, front)
         cast = _cast(front, web, wish, rng)
         gremlin = Gremlin(
-            random.Random(rng.random()), here.crew, here.database, here.broker, wish.pace or 1
+            random.Random(rng.random()),
+            here.crew,
+            here.database,
+            here.broker,
+            lambda: _hushed(cast, front),
+            wish.pace or 1,
         )
         staff(here, rng)
         await_workers(front, here)
@@ -120,6 +129,23 @@ def _cast(front: Orchestrator, web: Web, wish: Wish, rng: random.Random) -> Cast
         "reader": Actor("reader", reader.act, 0.1),
     }
     return Cast(client, operators, reader, actors)
+
+
+@contextmanager
+def _hushed(cast: Cast, front: Orchestrator) -> Iterator[bool]:
+    """Has the harness leave the database alone, and keep no connection to it open.
+
+    Gives False when some of it are in the midst of something: what they wait for may be frozen.
+    """
+    turns = [actor.turn for actor in cast.actors.values()]
+    mine = [one for one in turns if one.acquire(timeout=HUSH_S)]
+    try:
+        if isinstance(front.store, SqlStore) and len(mine) == len(turns):
+            front.store.close()
+        yield len(mine) == len(turns)
+    finally:
+        for one in mine:
+            one.release()
 
 
 def await_workers(front: Orchestrator, here: Installation, number: int = 1) -> None:

@@ -18,6 +18,7 @@ import redis
 
 from tests.services import find_program, free_port, make_schema, until
 
+NO_SERVER = "SQLite is a file: there is no server to ask for this"
 UNPRIVILEGED = "postgres"  # PostgreSQL refuses to run as root
 
 
@@ -32,11 +33,18 @@ class Database(Protocol):
     def url(self) -> str:
         """The database's SQLAlchemy URL."""
 
-    def restart(self) -> bool:
-        """Stops it without warning and starts it again; False where there is no server to stop."""
+    @property
+    def has_server(self) -> bool:
+        """Whether there is a server, with connections to it; else it is a file."""
 
-    def cut(self) -> bool:
-        """Cuts all connections, wherever their transactions are; False where there are none."""
+    def restart(self) -> None:
+        """Stops its server without warning and starts it again."""
+
+    def revive(self) -> None:
+        """Starts its server again if that has given up, as a supervisor would."""
+
+    def cut(self) -> None:
+        """Cuts all connections to its server, wherever their transactions are."""
 
     def read_only(self, on: bool) -> None:
         """Refuses all writes, or takes them again."""
@@ -50,6 +58,8 @@ class Database(Protocol):
 
 class Postgres:
     """A private PostgreSQL server on a free port; its data survives its restarts."""
+
+    has_server = True
 
     def __init__(self, room: Path) -> None:
         initdb, server = find_program("initdb"), find_program("postgres")
@@ -129,18 +139,20 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
 
-    def restart(self) -> bool:
+    def restart(self) -> None:
         self.stop()
         self.start()
-        return True
 
-    def cut(self) -> bool:
+    def revive(self) -> None:
+        if self.process.poll() is not None:
+            self.start()
+
+    def cut(self) -> None:
         with self.admin("postgres") as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = 'orchestrator' AND pid <> pg_backend_pid()"
             )
-        return True
 
     def read_only(self, on: bool) -> None:
         with self.admin("postgres") as admin:
@@ -173,27 +185,32 @@ class Postgres:
 
 
 class Sqlite:
-    """The embedded database: a file. There is no server to restart and no connection to cut."""
+    """The embedded database: a file."""
+
+    has_server = False
 
     def __init__(self, room: Path) -> None:
-        self._path = room / "orchestrator.db"
+        self.path = room / "orchestrator.db"
         make_schema(self.url)
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self._path}"
+        return f"sqlite:///{self.path}"
 
-    def restart(self) -> bool:
-        return False
+    def restart(self) -> None:
+        raise NotImplementedError(NO_SERVER)
 
-    def cut(self) -> bool:
-        return False
+    def revive(self) -> None:
+        """Has nothing that could give up."""
+
+    def cut(self) -> None:
+        raise NotImplementedError(NO_SERVER)
 
     def read_only(self, on: bool) -> None:
-        raise NotImplementedError("a file's mode does not bind root; only PostgreSQL is tested so")
+        raise NotImplementedError(NO_SERVER)
 
     def admin(self) -> AbstractContextManager[psycopg.Connection]:
-        raise NotImplementedError("there is no server; only PostgreSQL is tested so")
+        raise NotImplementedError(NO_SERVER)
 
     def close(self) -> None:
         """Has nothing to stop."""

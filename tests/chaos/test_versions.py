@@ -45,14 +45,6 @@ def test_rows_of_every_earlier_version_still_end(file: Path, sqlite_url: str) ->
     store.close()
 
 
-@pytest.fixture
-def room(tmp_path: Path) -> Path:
-    """A folder that PostgreSQL's own user may enter."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    return tmp_path
-
-
 def hire(here: Installation, name: str, **extra: str) -> None:
     here.crew.hire(Member(name, worker(name), lambda _: extra))
 

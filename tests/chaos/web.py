@@ -41,6 +41,14 @@ class Web:
         except httpx.TransportError:
             return 0
 
+    def excuse(self, path: str) -> str:
+        """Gives why the API is not ready, in its own words; empty when it is, or says nothing."""
+        try:
+            answer = httpx.get(self.url + path, timeout=PATIENCE_S)
+        except httpx.TransportError:
+            return ""
+        return str(answer.json()["detail"]) if answer.status_code == 503 else ""
+
     def _ask(self, verb: str, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
         named = {"Authorization": f"Bearer {self.token}", **headers}
         try:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.core.access import Role, digest_of
+from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import (
     BadInputError,
     ConflictError,
@@ -19,8 +25,8 @@ from orchestrator.core.status import Status
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import metadata
 from orchestrator.store.tokens import SqlTokens
-from tests.services import free_port
-from tests.store.rows import NOW, SECOND, news, put_news, put_tasks, put_tree, root, task
+from tests.services import free_port, until
+from tests.store.rows import NOW, SECOND, news, put, put_news, put_tasks, put_tree, root, task
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,52 @@ def test_a_database_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> N
 
     with pytest.raises(UnavailableError, match="cannot be used now"):
         store.get(root().command_id)
+
+
+def test_a_file_that_could_not_be_written_is_written_as_soon_as_it_can(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    holder = "import sys, os; from tests.store.test_sql import *;"
+    holder += (
+        "put(SqlStore(make_engine(sys.argv[1])), root(1)); os._exit(0)"  # leaves its log behind
+    )
+    subprocess.run([sys.executable, "-c", holder, sqlite_url], check=True)
+    store = SqlStore(make_engine(sqlite_url))
+
+    with unprivileged():
+        assert store.get(root(1).command_id) is not None
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="readonly database"):
+                put(store, root(2))
+    for path in (tmp_path, *tmp_path.iterdir()):
+        path.chmod(0o777)
+
+    with unprivileged():
+        until(lambda: puts(store, root(2)), what="it is written", timeout_s=5)
+    store.close()
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Is nobody for a while: root may write to any file."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+def puts(store: SqlStore, command: CommandEntity) -> bool:
+    """Stores a command if that can be done now."""
+    try:
+        put(store, command)
+    except UnavailableError:
+        return False
+    return True
 
 
 def test_a_cursor_of_somebody_else_is_refused(sql_store: SqlStore) -> None:
