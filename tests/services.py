@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
+from alembic.config import Config
 
 DATABASE_URL = "ORCHESTRATOR_TEST_DATABASE_URL"
 BROKER_URL = "ORCHESTRATOR_TEST_BROKER_URL"
@@ -164,6 +165,16 @@ def make_schema(url: str) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         metadata.create_all(connection)
     engine.dispose()
+
+
+def migrations(engine: sa.Engine) -> Config:
+    """Gives what Alembic needs to take this database's schema up and down."""
+    import orchestrator
+
+    found = Config()
+    found.set_main_option("script_location", str(Path(orchestrator.__file__).parent / "migrations"))
+    found.attributes["engine"] = engine
+    return found
 
 
 def empty_tables(engine: sa.Engine) -> None:

@@ -101,7 +101,13 @@ def load(path: Path, store: SqlStore) -> list[str]:
         for name, rows in tables.items():
             table = metadata.tables[name]
             for row in rows:
-                connection.execute(sa.insert(table).values(_typed(table, row)))
+                # Only the columns that there were: the schema may be as old as the rows.
+                known = sa.table(name, *(sa.column(one, table.c[one].type) for one in row))
+                connection.execute(sa.insert(known).values(_typed(table, row)))
+        if (
+            connection.dialect.name == "postgresql"
+        ):  # who gave these numbers knows that they are given
+            connection.exec_driver_sql("SELECT setval('event_seq_seq', max(seq)) FROM event")
     return [one["command_id"] for one in tables["command_entity"] if one["parent_id"] is None]
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command as alembic
 
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.status import Status
@@ -23,15 +24,27 @@ from tests.chaos.installation import (
 )
 from tests.chaos.old_rows import FOLDER, Copy, Move, Prepare, load
 from tests.chaos.run import await_workers
-from tests.services import until
+from tests.services import migrations, until
 
 SEED = 20261120
 
 
+NEEDED = "0002"  # the newest revision that this code cannot do without
+SCHEMA = {"0.1": "0001"}  # the revision that the rows of a version were written under
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)
-def test_rows_of_every_earlier_version_still_end(file: Path, sqlite_url: str) -> None:
-    store = SqlStore(make_engine(sqlite_url))
+def test_rows_of_every_earlier_version_still_end(
+    file: Path, kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    if kind == "postgres":
+        url = request.getfixturevalue("empty_postgres_url")
+    store = SqlStore(make_engine(url))
+    alembic.upgrade(migrations(store.engine), SCHEMA[file.stem])
     roots = load(file, store)
+    alembic.upgrade(migrations(store.engine), "head")
     stage = Stage((Prepare, Copy, Move), store=store)
     stage.clock.turn(timedelta(hours=1))
     stage.play()
@@ -75,13 +88,19 @@ def test_the_schema_grows_while_commands_run(room: Path) -> None:
         hire(here, "worker-0")
         here.crew.hire(Member("scheduler", SCHEDULER))
         await_workers(front, here)
-        ids = [front.submit(Steps(number=20, seconds=0.02)).id for _ in range(10)]
+        ids = [front.submit(Steps(number=100, seconds=0.02)).id for _ in range(10)]
         until(lambda: len(here.world.ledger()) > 20, what="some steps are done")
 
+        engine = make_engine(here.database.url)
+        alembic.stamp(migrations(engine), "head")
+        alembic.downgrade(migrations(engine), NEEDED)
         assert not all(front.get(one).status.is_final for one in ids)
-        with here.database.admin() as admin:
+        alembic.upgrade(migrations(engine), "head")
+        with here.database.admin() as admin:  # what a later version may add
             admin.execute("ALTER TABLE command_entity ADD COLUMN note TEXT NOT NULL DEFAULT ''")
             admin.execute("CREATE INDEX CONCURRENTLY ix_note ON command_entity (note)")
+        assert not all(front.get(one).status.is_final for one in ids)
+        engine.dispose()
 
         until(lambda: all(front.get(one).status.is_final for one in ids), what="end", timeout_s=60)
         assert {front.get(one).status for one in ids} == {Status.SUCCEEDED}

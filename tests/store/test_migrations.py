@@ -9,12 +9,11 @@ import pytest
 import sqlalchemy as sa
 from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-import orchestrator
 from orchestrator.store.sql import make_engine
 from orchestrator.store.tables import metadata
+from tests.services import migrations
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -24,7 +23,7 @@ def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engi
     if request.param == "postgres":
         url = request.getfixturevalue("empty_postgres_url")
     engine = make_engine(url)
-    alembic.upgrade(_config(engine), "head")
+    alembic.upgrade(migrations(engine), "head")
     yield engine
     engine.dispose()
 
@@ -45,14 +44,7 @@ def test_indexes_are_those_of_the_code(migrated: sa.Engine) -> None:
 
 
 def test_an_upgrade_twice_changes_nothing(migrated: sa.Engine) -> None:
-    alembic.upgrade(_config(migrated), "head")
+    alembic.upgrade(migrations(migrated), "head")
 
     with migrated.connect() as connection:
         assert MigrationContext.configure(connection).get_current_revision() is not None
-
-
-def _config(engine: sa.Engine) -> Config:
-    found = Config()
-    found.set_main_option("script_location", str(Path(orchestrator.__file__).parent / "migrations"))
-    found.attributes["engine"] = engine
-    return found
