@@ -12,7 +12,7 @@ from benchmarks.servers import Servers
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The meters at one moment; all but `rss_bytes` and `connections` only grow.
+    """The meters at one moment; all but `memory_bytes` and `connections` only grow.
 
     `writes` counts the transactions that wrote (each takes a transaction number, so unlike the
     statistics views it is exact at once), `statements` everything sent to the database, BEGIN and
@@ -24,7 +24,7 @@ class Reading:
     wal_bytes: int
     broker_commands: int
     cpu_s: float
-    rss_bytes: int
+    memory_bytes: int
 
 
 class Meter:
@@ -61,7 +61,7 @@ class Meter:
             wal_bytes=int(row[1]),
             broker_commands=int(info["total_commands_processed"]),
             cpu_s=sum(_cpu_s(process) for process in (*own, *theirs)),
-            rss_bytes=sum(_rss_bytes(process) for process in own),
+            memory_bytes=sum(_memory_bytes(process) for process in own),
         )
 
 
@@ -81,7 +81,7 @@ def cost(before: Reading, after: Reading, units: int) -> dict[str, float | None]
         "broker_commands": (after.broker_commands - before.broker_commands) / units,
         "cpu_ms": (after.cpu_s - before.cpu_s) * 1000 / units,
         "cpu_s": after.cpu_s - before.cpu_s,
-        "rss_bytes": float(after.rss_bytes),
+        "memory_bytes": float(after.memory_bytes),
     }
 
 
@@ -103,8 +103,10 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _rss_bytes(process: psutil.Process) -> int:
+def _memory_bytes(process: psutil.Process) -> int:
     try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
+        told = process.memory_full_info()
+    except psutil.Error:
         return 0
+    # Pages that several processes share count once in all: four interpreters have their libraries in common.
+    return int(getattr(told, "pss", told.rss))

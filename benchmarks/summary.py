@@ -10,7 +10,7 @@ from benchmarks.contest import Result
 from benchmarks.works import Work
 
 OURS = "ours"
-COSTS = ("writes", "statements", "wal_bytes", "broker_commands", "cpu_ms", "rss_bytes")
+COSTS = ("writes", "statements", "wal_bytes", "broker_commands", "cpu_ms", "memory_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def _further(line: Line) -> str:
             lost = details["steps_lost"] + details["commands_not_ended"]
             return f"lost {lost:.0f}, repeated {details['repeated']:.0f}"
         case "idle":
-            memory = (line.cost.get("rss_bytes") or 0) / 1e6
+            memory = (line.cost.get("memory_bytes") or 0) / 1e6
             return f"{memory:.0f} MB, {details.get('polls', 0):.0f} polls"
         case "rate":
             repeated = details.get("repeated", 0)

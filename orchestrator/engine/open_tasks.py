@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import NamedTuple
 
-from orchestrator.core.asynctask import AsyncTaskRef, TaskReport, TaskStatus
+from orchestrator.core.asynctask import NO_DETAIL, AsyncTaskRef, TaskReport, TaskStatus
 from orchestrator.core.entity import TaskEntity
 from orchestrator.core.ports import Store
 from orchestrator.core.status import TaskState
@@ -160,7 +160,7 @@ class OpenTasks:
         known.take(task)
 
     def _new(self, system: str, scope: str) -> ScopeTasks:
-        return ScopeTasks(intern(system), intern(scope), is_polled=system in self._polled)
+        return ScopeTasks(intern(str(system)), intern(str(scope)), is_polled=system in self._polled)
 
     def _read_all(self) -> None:
         """Reads scope after scope, so that never more than one is held twice."""
@@ -194,12 +194,12 @@ def _lean(ref: AsyncTaskRef) -> AsyncTaskRef:
     """Gives the reference with its texts shared where they are the same: there may be very many."""
     return AsyncTaskRef(
         task_id=ref.task_id,
-        system=intern(ref.system),
-        scope=intern(ref.scope),
-        verb=intern(ref.verb),
-        request=ref.request,
+        system=intern(str(ref.system)),
+        scope=intern(str(ref.scope)),
+        verb=intern(str(ref.verb)),
+        request={intern(str(name)): value for name, value in ref.request.items()},
         external_id=ref.task_id if ref.external_id == ref.task_id else ref.external_id,
-        detail=ref.detail,
+        detail=ref.detail or NO_DETAIL,
         created_at=ref.created_at,
         changed_at=ref.created_at if ref.changed_at == ref.created_at else ref.changed_at,
         correlation_id=ref.correlation_id,

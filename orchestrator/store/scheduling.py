@@ -20,6 +20,7 @@ from orchestrator.store.stamp import NothingBefore, NothingBeyond
 from orchestrator.store.tables import async_task, command_entity, lease, worker
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
+CLAIMS = 500  # of strangers, at a time
 _mark = sa.select(NothingBefore().label("mark")).subquery("m")
 CHANGED = sa.select(_mark.c.mark, async_task).select_from(
     _mark.outerjoin(
@@ -122,9 +123,11 @@ class Scheduling:
         )
 
     def strangers(self) -> list[str]:
-        """Gives the ids of workers that have claims and are not registered (any more)."""
-        statement = sa.select(_c.worker_id).where(IS_CLAIMED_BY_A_STRANGER).distinct()
-        return self._read(statement, lambda row: row[0])
+        """Gives the ids of workers that have claims and are not registered (any more), or of some of them."""
+        # In this form the index is read, whatever the planner believes about a table that it does not know yet.
+        statement = sa.select(_c.worker_id).where(IS_CLAIMED_BY_A_STRANGER)
+        claims = self._read(statement.order_by(_c.worker_id).limit(CLAIMS), lambda row: row[0])
+        return list(dict.fromkeys(claims))
 
     def _read(self, statement: sa.Select[Any], read: Any) -> list[Any]:
         with self.reading() as connection:
