@@ -15,6 +15,8 @@ from typing import IO, Protocol
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.services import find_program, free_port, make_schema, until
 
@@ -222,7 +224,13 @@ class Broker:
     def __init__(self, room: Path, *, embedded: bool) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis(port=self.port, socket_timeout=3, socket_connect_timeout=1)
+        self.client = redis.Redis(
+            port=self.port,
+            socket_timeout=3,
+            socket_connect_timeout=1,
+            # Whoever breaks things has better to do than to wait for what it has killed itself.
+            retry=Retry(NoBackoff(), 0),
+        )
         self._log: IO[bytes] = (room / "broker.log").open("ab")
         if embedded:
             self._command = [sys.executable, "-m", "workers.broker", "--port", str(self.port)]
