@@ -29,8 +29,10 @@ POSTGRESQL = {
     "connect_timeout": 5,
     "application_name": "orchestrator",
     # A process that freezes in the middle of a transaction holds its rows until the server ends it;
-    # until then nobody shall wait for them for ever.
-    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c timezone=UTC",
+    # until then nobody shall wait for them for ever. A statement is planned once, perhaps while the tables are
+    # small: reading all of a table, which then looks cheap, is not what any of ours should go on doing.
+    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+    " -c timezone=UTC -c enable_seqscan=off",
     # Nor for a server that has vanished without a word.
     "tcp_user_timeout": 15_000,
     "keepalives_idle": 10,
