@@ -159,4 +159,6 @@ def attention(c: CommandEntity) -> CommandEntity:
 
 def with_effects(reaction: Reaction, effects: tuple[Any, ...]) -> Reaction:
     """Adds effects to a reaction."""
+    if not effects:
+        return reaction
     return replace(reaction, effects=(*effects, *reaction.effects))

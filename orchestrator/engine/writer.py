@@ -205,10 +205,8 @@ class Writer:
                 self.ahead[one.entity.command_id] = one
 
     def _seen(self, batch: list[Request]) -> Iterator[CommandEntity]:
-        """Gives what need not be read under a lock: what is to be claimed, and each worker's own claim.
-
-        The latter only where all that its event touches is known as well: otherwise that is read under a lock,
-        and then this costs nothing more.
+        """Gives what need not be read under a lock: what is to be claimed, each worker's own claim, and what
+        follows that in its sequence, where it was read ahead.
         """
         for request in batch:
             if _is_claim(request):
@@ -216,10 +214,9 @@ class Writer:
                 if found is not None and _may_be_claimed(found.entity, request):
                     yield found.entity
             elif request.seen is not None and isinstance(request.event, Done):
-                last, near = request.seen, [self.ahead.get(one) for one in request.near]
-                alone = last.in_sequence and not last.locks and not last.verbs & Verbs.END
-                if alone and last.phase is Phase.EXECUTE and near and all(near):
-                    yield last
+                yield request.seen
+                near = [self.ahead.get(one) for one in request.near]
+                if all(near) and _ends_with(request.seen):
                     yield from (one.entity for one in near if one is not None)
 
     def _equip(self, unit: UnitOfWork, batch: list[Request]) -> None:
@@ -254,6 +251,12 @@ class Writer:
 
 def _is_claim(request: Request) -> bool:
     return request.event is None and bool(request.worker_id and request.command_id)
+
+
+def _ends_with(command: CommandEntity) -> bool:
+    """Tells whether what is near to it, in its sequence, surely moves on when its verb is done."""
+    is_last_verb = command.phase is Phase.EXECUTE and not command.verbs & Verbs.END
+    return command.in_sequence and is_last_verb and not command.parts and not command.pending
 
 
 def _may_be_claimed(command: CommandEntity, request: Request) -> bool:

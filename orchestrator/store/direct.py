@@ -35,6 +35,7 @@ class Direct:
         self._text = str(compiled)
         self._names: list[str] = compiled.positiontup
         self._constants = {name: one for name, one in compiled.params.items() if one is not None}
+        self._gives_rows: bool | None = None  # psycopg's answer is dear: it is asked once
         self._is_postgres = dialect == "postgresql"
         self._readers = {} if self._is_postgres else _readers(statement)
 
@@ -85,7 +86,9 @@ class Direct:
         return driver.execute(self._text, values)
 
     def _rows(self, cursor: Any) -> list[Row]:
-        if cursor.description is None:
+        if self._gives_rows is None:
+            self._gives_rows = cursor.description is not None
+        if not self._gives_rows:
             return []
         found: list[Row] = cursor.fetchall()
         if not self._readers:

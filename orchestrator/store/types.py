@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value is not None else None
 
 
+@lru_cache(4_096)  # the rows that are written together bear the same few times
 def instant_text(value: datetime) -> str:
     """Gives a time as text that sorts as the time does."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")
