@@ -30,7 +30,7 @@ PASSING = (UnavailableError, ContendedError)
 LIVE = tuple(one for one in Status if one not in FINAL)
 BY_WEB = 0.3  # of the submissions
 MENU = Menu(
-    parts=7,
+    parts=6,
     trouble=0.15,
     seconds=1.5,
     good=(*("succeed",) * 8, *("task",) * 4, "flaky", "flaky", "postpone", "vendor", "vendor", "crash"),
@@ -39,7 +39,7 @@ MENU = Menu(
          "vendor_fails", "vendor_silent", "vendor_quiet"),
     ends=(*("succeed",) * 6, "flaky"),
     undos=(*("succeed",) * 5, "flaky", "task", "task"),
-    locks=tuple(f"e{number}" for number in range(400)),
+    locks=tuple(f"e{number}" for number in range(1_000)),
 )  # fmt: skip
 
 

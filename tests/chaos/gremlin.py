@@ -51,14 +51,14 @@ class Gremlin:
     def __post_init__(self) -> None:
         now = time.monotonic()
         self.acts = [
-            Act("worker killed", lambda: self._kill("worker"), 7),
-            Act("worker child killed", self._kill_child, 5),
-            Act("all workers killed", self._kill_all, 60),
-            Act("scheduler killed", lambda: self._kill("scheduler"), 9),
-            Act("API killed", lambda: self._kill("api"), 15),
-            Act("worker frozen past its lease", self._freeze, 17),
+            Act("worker killed", lambda: self._kill("worker"), 11),
+            Act("worker child killed", self._kill_child, 7),
+            Act("all workers killed", self._kill_all, 75),
+            Act("scheduler killed", lambda: self._kill("scheduler"), 13),
+            Act("API killed", lambda: self._kill("api"), 20),
+            Act("worker frozen past its lease", self._freeze, 23),
             Act("broker flushed", self._flush, 20),
-            Act("broker killed", self._kill_broker, 40),
+            Act("broker killed", self._kill_broker, 55),
             Act("database restarted", self._restart_database, 45),
             *([Act("connections cut", self._cut, 9)] if self.database.has_server else []),
             Act("old messages replayed", self._replay, 5),

@@ -27,9 +27,9 @@ REPOSITORY = Path(__file__).parents[2]
 MODULES = "tests.chaos.commands"
 MINUTES_WRONG = 7
 MAX_DEATHS = 50  # who is merely unlucky shall not count as poisonous
-RARE = {"before_start": 4, "after_start": 4, "before_publish": 8, "after_publish": 8}
+RARE = {"before_start": 12, "after_start": 12, "before_publish": 30, "after_publish": 30}
 """At which pass at the latest a process acts, of points that are seldom passed."""
-OFTEN = 40
+OFTEN = 200  # so that a worker gets something done before it dies
 SCHEDULERS_POINTS = ("before_publish", "after_publish", "before_commit", "after_commit")
 
 
