@@ -72,6 +72,10 @@ class UnitOfWork:
             self._take((command,))
             self._trusted.add(command.command_id)
 
+    def see(self, commands: Iterable[CommandEntity]) -> None:
+        """Takes commands as they were when last seen, for decisions that harm nobody should they be wrong."""
+        self._take(commands)
+
     def load(self, ids: Iterable[str]) -> None:
         """Loads and locks commands, those that are not known yet."""
         missing = [one for one in dict.fromkeys(ids) if one not in self._commands]
@@ -84,10 +88,12 @@ class UnitOfWork:
 
     def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
         """Finds parts of a command that are ready and that nobody else is about to claim."""
-        found = self.tx.ready_parts(parent_id, limit)
-        ids = self._take(one.entity for one in found)
-        is_ready = [self._commands[one].status is Status.READY for one in ids]
-        return [one for one, ready in zip(found, is_ready, strict=True) if ready]
+        # The store still shows as ready what this unit has claimed.
+        known = sum(one.parent_id == parent_id for one in self._commands.values())
+        found = self.tx.ready_parts(parent_id, limit + known)
+        self._take(one.entity for one in found)
+        is_ready = (self._commands[one.entity.command_id].status is Status.READY for one in found)
+        return [one for one, ready in zip(found, is_ready, strict=True) if ready][:limit]
 
     def _take(self, found: Iterable[CommandEntity]) -> list[str]:
         ids = []

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
@@ -154,8 +154,7 @@ class Writer:
                 if attempt == TRIES or (attempt and isinstance(problem, ConflictError)):
                     raise
                 for request in batch:  # what was read ahead may be what is not true any more
-                    for one in (request.command_id, *request.near):
-                        self.ahead.pop(one, None)
+                    self._forget((request.command_id, *request.near))
                 if attempt:
                     time.sleep(0.005 * 2**attempt * self.rng.random())
             else:
@@ -164,9 +163,10 @@ class Writer:
     def _transact(self, batch: list[Request], *, trusting: bool) -> None:
         with self.store.begin() as tx:
             unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
+            self._look_at_claims(tx, batch)
             if trusting:
-                self._look_at_claims(tx, batch)
                 unit.trust(self._seen(batch))
+            unit.see(self._had_by_others(batch))
             unit.load(
                 one for request in batch for one in (request.command_id, *request.near) if one
             )
@@ -184,11 +184,12 @@ class Writer:
                 request.claimed = replace(
                     request.claimed, command=unit.known(request.claimed.command.command_id)
                 )
-            elif (
-                request.event is not None
-            ):  # that was the last of its sequence: its parent has moved on
-                for one in request.near:
-                    self.ahead.pop(one, None)
+            elif request.event is not None:
+                self._forget(request.near)  # after the last of a sequence, its parent has moved on
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for one in ids:
+            self.ahead.pop(one, None)
 
     def _look_at_claims(self, tx: Transaction, batch: list[Request]) -> None:
         """Reads what is to be claimed, with all that its verbs and the next steps will need."""
@@ -203,6 +204,14 @@ class Writer:
             # A parent that many write to at once must be read under a lock: what was seen of it is soon stale.
             if one.entity.mode is not Mode.PARALLEL or one.entity.command_id in ids:
                 self.ahead[one.entity.command_id] = one
+
+    def _had_by_others(self, batch: list[Request]) -> Iterator[CommandEntity]:
+        """Gives what is to be claimed and cannot be: to lock it would only be in the way of those who have it."""
+        for request in batch:
+            found = self.ahead.get(request.command_id) if _is_claim(request) else None
+            if found is not None and found.entity.status is not Status.READY:
+                yield found.entity
+                self._forget((request.command_id,))
 
     def _seen(self, batch: list[Request]) -> Iterator[CommandEntity]:
         """Gives what need not be read under a lock: what is to be claimed, each worker's own claim, and what
@@ -313,7 +322,7 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
 def _steal(unit: UnitOfWork, batch: list[Request], ahead: dict[str, NewCommand]) -> None:
     """Gives workers that came away empty-handed another ready part from beside the one they just did.
 
-    A worker that may not go on itself passes the word: the part is nudged.
+    A worker that may not go on itself passes the word: whoever gets a nudge for what is done takes what is not.
     """
     idle: dict[str, list[Request]] = {}
     for request in batch:
@@ -323,8 +332,9 @@ def _steal(unit: UnitOfWork, batch: list[Request], ahead: dict[str, NewCommand])
     for parent_id, requests in idle.items():
         found = unit.ready_parts(parent_id, len(requests))
         for request, part in zip(requests, found, strict=False):
-            command_id = part.entity.command_id
+            command_id = request.command_id
             if request.worker_id:
+                command_id = part.entity.command_id
                 ahead[command_id] = part
                 _claim_first(unit, request, [command_id])
             if request.claimed is None:

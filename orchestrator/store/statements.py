@@ -228,6 +228,7 @@ class Statements:
 
     @cached_property
     def ready_parts(self) -> Direct:
+        """From the end: the parts at the beginning have messages of their own under way."""
         return self._direct(
             sa.select(*COLUMNS_AHEAD)
             .select_from(PLACED)
@@ -235,7 +236,7 @@ class Statements:
                 _c.parent_id == sa.bindparam("parent_id"),
                 _c.action_state == sa.literal_column(f"'{Status.READY.value}'"),
             )
-            .order_by(_c.command_id)
+            .order_by(_c.command_id.desc())
             .limit(_unseen("limit_", sa.Integer()))
             .with_for_update(of=command_entity, skip_locked=True)
         )
