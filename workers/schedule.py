@@ -33,6 +33,7 @@ class Scheduler:
     def run(self) -> None:
         """Runs until it is told to stop."""
         self._lease.start()
+        self._queued()  # loads the broker's client now, not when commands are late
         log.info("scheduler_started", id=self._lease.worker_id)
         led_until = 0.0
         try:

@@ -49,7 +49,10 @@ class Direct:
 
     def run_alone(self, engine: sa.Engine, given: Mapping[str, Any]) -> list[Row]:
         """Runs it as a transaction of its own, in one way to the server and back. For PostgreSQL."""
-        proxy = engine.raw_connection()
+        try:
+            proxy = engine.raw_connection()
+        except engine.dialect.loaded_dbapi.Error as problem:
+            raise self._told(engine, problem, is_gone=True) from problem
         driver: Any = proxy.driver_connection
         try:
             driver.autocommit = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from orchestrator.core.ports import LockRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
 from orchestrator.store import codec, statements
+from orchestrator.store.direct import Direct
 from orchestrator.store.statements import Statements
 from orchestrator.store.tables import (
     async_task,
@@ -39,20 +40,22 @@ class Reading:
         """Opens a connection for reading."""
         raise NotImplementedError
 
+    def alone(self, statement: Direct, given: Mapping[str, Any]) -> list[Any]:
+        """Runs one statement that is a transaction of its own."""
+        raise NotImplementedError
+
     def _heads(self, statement: sa.Select[Any], **parameters: Any) -> list[CommandEntity]:
         with self.reading() as connection:
             return [codec.to_entity(row) for row in connection.execute(statement, parameters)]
 
     def get(self, command_id: str) -> CommandEntity | None:
         """Gives a command, or None."""
-        found = self._heads(statements.HEADS.where(_c.command_id == command_id))
-        return found[0] if found else None
+        rows = self.alone(self._known.heads, {"ids": self._known.ids([command_id])})
+        return codec.to_entity(rows[0]) if rows else None
 
     def payload(self, command_id: str) -> Payload | None:
         """Gives a command's parameters and inputs."""
-        with self.reading() as connection:
-            given = {"ids": self._known.ids([command_id])}
-            rows = self._known.payloads.run(connection, given)
+        rows = self.alone(self._known.payloads, {"ids": self._known.ids([command_id])})
         return Payload(rows[0][1], rows[0][2] or {}) if rows else None
 
     def value(self, command_id: str) -> Any:

@@ -151,6 +151,10 @@ class Statements:
         )
 
     @cached_property
+    def heads(self) -> Direct:
+        return self._direct(HEADS.where(self.ids_in(_c.command_id)))
+
+    @cached_property
     def lock_commands(self) -> Direct:
         """Leaf before root, for a part's id is greater than its parent's: all lock in one order."""
         return self._direct(
