@@ -125,7 +125,8 @@ class Writer:
             self._waiting[0].heard.set()
 
     def _write_waiting(self) -> None:
-        time.sleep(0)  # lets in those who have something to be written by now: fewer, larger transactions
+        # Who has something to be written by now is let in first: fewer, larger transactions.
+        time.sleep(0)
         with self._guard:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_LIMIT))]
         try:
