@@ -14,13 +14,13 @@ STORES  ?= postgres sqlite
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos clean
+.PHONY: help setup demo test check bench bench-quick chaos clean
 
 help:
 	@echo "make demo    set up, bring a system up, run real commands, break things, check every ending"
 	@echo "make test    set up and run the whole test suite (ARGS='-k feed' for some of it)"
 	@echo "make check   formatting, lint, types, import directions"
-	@echo "make bench   the benchmarks, peers included (ARGS=--quick for a short run)"
+	@echo "make bench   the benchmarks, peers included; make bench-quick is a short run"
 	@echo "make chaos   kill, flush and freeze for SECONDS=300 on each of STORES='postgres sqlite'"
 	@echo "make setup   only the set-up"
 
@@ -54,6 +54,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(READY)
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 chaos: $(READY)
 	@set -e; for store in $(STORES); do \

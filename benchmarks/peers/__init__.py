@@ -65,11 +65,19 @@ OURS = Peer(
     works="abcdefghi",
     setting="PostgreSQL and Redis, two workers with 8 threads, one scheduler, fusion on",
 )
+UNFUSED = Peer(
+    name="ours-unfused",
+    module="benchmarks.unfused",
+    environment=None,
+    works="abc",
+    setting="as ours, fusion off: a message for every step, chains and chords by Celery",
+)
 
 PEERS = (
     FLOOR,
     PGBENCH,
     OURS,
+    UNFUSED,
     Peer(
         name="celery",
         module="benchmarks.peers.celery",
