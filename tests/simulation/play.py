@@ -53,10 +53,11 @@ class Play:
         self.clock = StageClock()
         self._began = self.clock.now()
         self.store = store(self.clock.now)
-        self.policy = Policy(deaths=DEATHS)
         self.catalog = CATALOG
         self.adapters = (OUTSIDE, VENDORS)
-        self.fusion_s = self.rng.choice((0.0, 1000.0))
+        self.fusion_s = self.rng.choice((0.0, 0.1, 1000.0))
+        crew = self.rng.choice((0, 1, 2)) if self.fusion_s else 0
+        self.policy = Policy(deaths=DEATHS, crew=crew)
         self.hub = greenlet.getcurrent()
         self.trouble = True
         self.rude = RUDE
