@@ -163,11 +163,13 @@ class Orchestrator:
 
     def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
         """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is."""
-        full_id = self.resolve_id(command_id)
         began = time.monotonic()
-        with self._watch(full_id) as pause:
+        command = self.get(command_id)
+        if command.status.is_final:
+            return command
+        with self._watch(command.command_id) as pause:
             while True:
-                command = self.get(full_id)
+                command = self.get(command.command_id)
                 waited = time.monotonic() - began
                 left = None if timeout is None else timeout - waited
                 if command.status.is_final or (left is not None and left <= 0):
