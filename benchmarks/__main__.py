@@ -76,7 +76,8 @@ def _works(options: argparse.Namespace) -> tuple[Work, ...]:
     if unknown:
         keys = ", ".join(work.key for work in known)
         _refuse(f"no such work: {', '.join(sorted(unknown))}; there are {keys}")
-    return tuple(work for work in known if wanted & {work.key, work.letter})
+    letters = wanted - {work.key for work in known}  # `b` is the one work, not all that begin so
+    return tuple(work for work in known if work.key in wanted or work.letter in letters)
 
 
 def _peers(options: argparse.Namespace) -> tuple[Peer, ...]:

@@ -17,7 +17,7 @@ from orchestrator.cli.exits import CliError
 from orchestrator.cli.server import Server
 from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Status
-from orchestrator.testing import Stage
+from orchestrator.testing import FakeVendors, Stage
 from tests.api.served import Served
 from tests.cli.conftest import playing
 
@@ -116,7 +116,10 @@ def test_every_difference_is_a_fault(house: Served, token: str) -> None:
     ]
 
 
-def test_the_operator_stops_what_is_to_be_stopped(house: Served, token: str) -> None:
+def test_the_operator_stops_what_is_to_be_stopped(
+    house: Served, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeVendors, "stop", lambda *_: None)
     trial = OneTrial(
         kind="test.guarded", parameters={"vm": "stopped"}, ending="stopped", stop_at=0.3
     )

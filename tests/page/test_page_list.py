@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from orchestrator import TaskStatus
+from orchestrator.testing import FakeVendors
 from tests.page.conftest import OpenPage, Scene
 from tests.page.reading import open_parts, row
 from tests.page.works import MoveDisk, Note, Rebalance, Work
@@ -129,7 +131,10 @@ def test_arrow_keys_open_walk_and_close_a_tree(scene: Scene, open_page: OpenPage
     expect(page.get_by_role("heading", name="Rebalance Gluster volume data01")).to_be_visible()
 
 
-def test_chosen_commands_are_stopped_together(scene: Scene, open_page: OpenPage) -> None:
+def test_chosen_commands_are_stopped_together(
+    scene: Scene, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeVendors, "stop", lambda *_: None)  # so that it stays at that
     ids = [scene.site.submit(Work(text=f"Bulk {one}"), owner="bulk") for one in range(3)]
     page = open_page("/?q=owner:bulk")
     for one in ids[:2]:
