@@ -16,7 +16,7 @@ CRASH_DEADLINE_S = 150.0
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One group of rows of the table. `--only` selects it by its key, or by the key's first letter where that is no key."""
+    """One group of rows of the table. `--only` takes its key, or the first letter of several keys."""
 
     key: str
     title: str
