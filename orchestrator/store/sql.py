@@ -32,7 +32,8 @@ POSTGRESQL = {
     # until then nobody shall wait for them for ever. A statement is planned once, perhaps while the tables are
     # small: reading all of a table, which then looks cheap, is not what any of ours should go on doing.
     "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
-    " -c timezone=UTC -c enable_seqscan=off",
+    # What has no index (the few workers) then looks so dear that the server would compile the statement.
+    " -c timezone=UTC -c enable_seqscan=off -c jit=off",
     # Nor for a server that has vanished without a word.
     "tcp_user_timeout": 15_000,
     "keepalives_idle": 10,

@@ -43,6 +43,9 @@ def play_all(seeds: Iterable[int], *, processes: int) -> Iterator[Played]:
         return
     with get_context("fork").Pool(processes) as pool:
         yield from pool.imap_unordered(play, seeds, chunksize=20)
+        # They end by themselves: forked from a process that handles SIGTERM, they would not heed that.
+        pool.close()
+        pool.join()
 
 
 def main() -> int:
