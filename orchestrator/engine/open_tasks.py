@@ -164,9 +164,8 @@ class OpenTasks:
 
     def _read_all(self) -> None:
         """Reads scope after scope, so that never more than one is held twice."""
-        _, mark = self._store.changed_tasks(
-            None
-        )  # first: what changes meanwhile is seen at the next look
+        # First of all the mark: what changes meanwhile is seen at the next look.
+        _, mark = self._store.changed_tasks(None)
         there = self._store.scopes()
         for system, scope in there:
             if system in self._systems:

@@ -12,9 +12,9 @@ from tests.simulation.__main__ import play_all
 from tests.simulation.embedded import ClockedStore, Shelf
 from tests.simulation.play import Play
 
-SEEDS = int(os.environ.get("ORCHESTRATOR_SIMULATION_SEEDS", "2000"))
+SEEDS = int(os.environ.get("ORCHESTRATOR_SIMULATION_SEEDS", "10000"))
 FIRST = int(os.environ.get("ORCHESTRATOR_SIMULATION_FIRST", "0"))
-EMBEDDED_SEEDS = max(20, SEEDS // 100)
+EMBEDDED_SEEDS = max(20, SEEDS // 500)
 
 
 @pytest.mark.timeout(1800)
