@@ -104,9 +104,11 @@ class Orchestrator:
         if isinstance(deadline, timedelta):
             deadline = self.store.now() + deadline
         origin = Origin(owner=owner, correlation_id=correlation_id, deadline=deadline)
-        submitted = self._submitter.submit_many(commands, origin)
-        self._launch([ready for one in submitted for ready in one.ready])
-        return [Handle(one.command_id) for one in submitted]
+        handles = []
+        for ids, ready in self._submitter.submit_many(commands, origin):
+            self._launch(ready)
+            handles.extend(map(Handle, ids))
+        return handles
 
     def make(self, kind: str, parameters: Mapping[str, Any]) -> Command:
         """Makes a command of its kind and parameters. Raises BadInputError that says what is wrong."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,17 +86,20 @@ class Submitter:
             return Submitted(known[0], [], repeated=True)
         return Submitted(new_root, request.ready)
 
-    def submit_many(self, commands: Sequence[Command], origin: Origin) -> list[Submitted]:
+    def submit_many(
+        self, commands: Sequence[Command], origin: Origin
+    ) -> Iterator[tuple[list[str], list[CommandEntity]]]:
         """Stores many commands, each a root of its own, some to a transaction, and begins them.
 
-        Raises BadInputError before anything is stored when one of them cannot be accepted.
+        Gives, after each transaction, the ids that it stored and what is ready to be launched, so that workers
+        begin with the first while the last are stored. Raises BadInputError before anything is stored when one
+        of them cannot be accepted.
         """
         roots = [root_id(self.rng.getrandbits(128)) for _ in commands]
         trees = [
             self._rows(command, origin, new_root)
             for command, new_root in zip(commands, roots, strict=True)
         ]
-        done: list[Submitted] = []
         for start in range(0, len(roots), TOGETHER):
             some = slice(start, start + TOGETHER)
 
@@ -105,10 +108,7 @@ class Submitter:
                     unit.add(rows)
                     unit.tell(new_root, ev.Begin())
 
-            ready = self.writer.write(Request("", work=begin)).ready
-            for new_root in roots[some]:
-                done.append(Submitted(new_root, [one for one in ready if one.root_id == new_root]))
-        return done
+            yield roots[some], self.writer.write(Request("", work=begin)).ready
 
     def _rows(self, command: Command, origin: Origin, new_root: str) -> list[NewCommand]:
         numbers = iter(range(1, self.limits.parts + 2))
