@@ -10,7 +10,7 @@ from benchmarks.order import Play, Shape
 Figure: TypeAlias = Literal["rate", "latency", "recovery", "idle"]
 """How a work is read: units per second, ms to the end, seconds to the last end, CPU at rest."""
 
-THREADS = 8
+THREADS = 16
 CRASH_DEADLINE_S = 150.0
 
 

@@ -104,7 +104,7 @@ class Orchestrator:
         if isinstance(deadline, timedelta):
             deadline = self.store.now() + deadline
         origin = Origin(owner=owner, correlation_id=correlation_id, deadline=deadline)
-        handles = []
+        handles: list[Handle] = []
         for ids, ready in self._submitter.submit_many(commands, origin):
             self._launch(ready)
             handles.extend(map(Handle, ids))

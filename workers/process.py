@@ -94,11 +94,16 @@ class Process:
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def _watch(self) -> None:
-        """Fences verbs that hang, and gives back claims that nobody here knows of."""
+        """Fences verbs that hang, calls others for those that are slow, and gives back claims of nobody here."""
         last_orphan_check = time.monotonic()
-        while not self._stop.wait(WATCH_S if self.runner.running else WATCH_IDLE_S):
+        while not self._stop.wait(WATCH_S):
+            self.runner.busy.wait(WATCH_IDLE_S)
+            self.runner.busy.clear()
+            if self.runner.running:
+                self.runner.busy.set()
             try:
                 self.runner.fence_expired()
+                self.sender.launch(self.runner.relieve_the_slow())
                 if time.monotonic() - last_orphan_check > ORPHAN_CHECK_S:
                     last_orphan_check = time.monotonic()
                     self._give_back_orphans()

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     modules: str = Field("", description="modules with commands of your own, comma-separated")
     fusion: bool = Field(True, description="let a worker go on with the next step in place")
-    fusion_seconds: float = Field(0.25, gt=0, description="how long one message may go on")
+    fusion_seconds: float = Field(1.0, gt=0, description="how long one message may go on")
     crew: int = Field(
         16, gt=0, description="nudges sent for parts side by side; best the number of worker slots"
     )

@@ -53,10 +53,7 @@ def begin(c: CommandEntity, _: ev.Begin, now: datetime, policy: Policy) -> React
 def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -> Reaction:
     """Makes it ready for a worker, or opens its parts at once when no verb of its own is due."""
     if c.verbs & STARTING_VERBS:
-        due = ready(c._replace(message=None), now, policy)
-        if is_left_to_crew(due, policy.crew):
-            due = due._replace(wake_at=now + policy.crew_grace)
-        return Reaction(due)
+        return Reaction(ready(c._replace(message=None), now, policy))
     return open_parts(c._replace(message=None), now)
 
 
@@ -81,12 +78,6 @@ def pass_turn(c: CommandEntity, _: ev.Begin, _now: datetime, _policy: Policy) ->
 def refuse_turn(c: CommandEntity, _: ev.Begin, _now: datetime, _policy: Policy) -> Reaction:
     """It was stopped before its turn came."""
     return Reaction(c, (turn_goes_on(c, Outcome.STOPPED),))
-
-
-def is_left_to_crew(c: CommandEntity, crew: int) -> bool:
-    """Tells whether it is one of so many side by side that those who run its siblings will come to it."""
-    fresh = c.attempt == 0 and c.nudges == 0 and not c.locks
-    return bool(crew) and c.order >= crew and not c.in_sequence and fresh
 
 
 def claim(c: CommandEntity, event: ev.Claim, now: datetime, _: Policy) -> Reaction:

@@ -175,8 +175,11 @@ class Transaction(Protocol):
         `values` are what saved commands return. Those who wait for `ended_roots` are told when it is committed.
         """
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
-        """Gives parts that are ready and that no other transaction has its hands on."""
+    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
+        """Locks commands of these kinds that are ready and that no other transaction has locked; gives their ids.
+
+        The oldest come first.
+        """
 
     def drop_parts(self, parent_id: str) -> None:
         """Forgets the parts of a plan that is to be made anew, and all below them."""

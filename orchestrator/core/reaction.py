@@ -80,8 +80,8 @@ class Policy:
     every launch up to `launch_most`. `deaths` is how many workers may die under a command before it is
     given up; from the second on it waits `death_delay`, doubled up to `death_most`, so that
     suspects are told from bystanders.
-    Of parts that go side by side only the first `crew` are nudged: who is done with one takes the next; should
-    all of the crew be lost, the others are launched after `crew_grace`. 0 nudges every part.
+    Of commands that become ready together only the first `crew` are nudged: who is done with one takes the
+    next; should all of the crew be lost, the others are launched after `crew_grace`. 0 nudges every one.
     """
 
     launch_grace: timedelta = timedelta(seconds=1)

@@ -17,9 +17,12 @@ from orchestrator.engine.call import Caller
 from orchestrator.engine.faults import fault
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.tree import Limits
-from orchestrator.engine.writer import Claimed, Request, Writer
+from orchestrator.engine.work import UnitOfWork
+from orchestrator.engine.writer import Claimed, Request, Writer, call_hands
 
 log = structlog.get_logger(__name__)
+
+SLOW_S = 0.1
 
 
 @dataclass(slots=True)
@@ -28,7 +31,9 @@ class Running:
 
     command_id: str
     attempt: int
-    expires: float | None  # on the monotonic clock
+    began: float  # on the monotonic clock, as is `expires`
+    expires: float | None
+    is_relieved: bool = False
 
 
 @dataclass(slots=True)
@@ -53,7 +58,7 @@ class Runner:
         catalog: Catalog,
         worker_id: str,
         *,
-        fusion_s: float = 0.25,
+        fusion_s: float = 1.0,
         limits: Limits | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -69,6 +74,9 @@ class Runner:
             rng or random.SystemRandom(),
         )
         self.running: dict[str, Running] = {}
+        self._kinds = frozenset(catalog.kinds)
+        self._takes_any = bool(fusion_s and writer.policy.crew)
+        self.busy = threading.Event()  # a verb has begun; cleared by whoever watches them
         self.stopping = threading.Event()
 
     def run(self, command_id: str) -> RunReport:
@@ -77,7 +85,13 @@ class Runner:
         until = time.monotonic() + self.fusion_s
         fault("before_claim")
         claimed = self._write(
-            Request(command_id, worker_id=self.worker_id, kinds=self.catalog), report
+            Request(
+                command_id,
+                worker_id=self.worker_id,
+                kinds=self._kinds,
+                takes_any=self._takes_any,
+            ),
+            report,
         )
         continued = False
         while claimed is not None:
@@ -95,17 +109,19 @@ class Runner:
     def _call(self, claimed: Claimed, *, continued: bool) -> Request:
         entity = claimed.command
         timeout = self.caller.timeout_of(entity)
-        expires = time.monotonic() + timeout.total_seconds() if timeout else None
-        self.running[entity.command_id] = Running(entity.command_id, entity.attempt, expires)
+        began = time.monotonic()
+        expires = began + timeout.total_seconds() if timeout else None
+        self.running[entity.command_id] = Running(entity.command_id, entity.attempt, began, expires)
+        if not self.busy.is_set():
+            self.busy.set()
         try:
             request = self.caller.call(claimed, continued=continued)
         finally:
             self.running.pop(entity.command_id, None)
-        request.kinds = self.catalog
+        request.kinds = self._kinds
+        request.takes_any = self._takes_any
         request.near = _near(entity)
         request.seen = entity
-        if not entity.in_sequence and entity.parent_id and self.fusion_s:
-            request.beside = entity.parent_id
         return request
 
     def _write(self, request: Request, report: RunReport) -> Claimed | None:
@@ -123,7 +139,7 @@ class Runner:
                 )
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)
-                request = replace(request, heard=threading.Event(), has_pen=False, error=None)
+                request = replace(request, has_pen=False, error=None)
         report.ready.extend(request.ready)
         report.ended_roots.extend(request.ended_roots)
         return request.claimed
@@ -144,6 +160,24 @@ class Runner:
             event = ev.Failed(one.attempt, reason, self.caller.retry_in(command))
             self.writer.write(Request(one.command_id, event))
         return len(expired)
+
+    def relieve_the_slow(self) -> list[CommandEntity]:
+        """Gives a ready command to be nudged for each verb that has taken long: its thread is no hand for now."""
+        before = time.monotonic() - SLOW_S
+        slow = [
+            one for one in list(self.running.values()) if one.began < before and not one.is_relieved
+        ]
+        if not slow or not self._takes_any:
+            return []
+        for one in slow:
+            one.is_relieved = True
+        called: list[CommandEntity] = []
+
+        def call(unit: UnitOfWork) -> None:
+            called[:] = call_hands(unit, self._kinds, len(slow))
+
+        self.writer.write(Request("", work=call))
+        return called
 
 
 def _near(entity: CommandEntity) -> tuple[str, ...]:

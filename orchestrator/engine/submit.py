@@ -20,7 +20,7 @@ from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
-TOGETHER = 50  # commands of `submit_many` in one transaction
+TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,14 +86,14 @@ class UnitOfWork:
         """Gives a command that this unit has dealt with."""
         return self._commands[command_id]
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
-        """Finds parts of a command that are ready and that nobody else is about to claim."""
+    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
+        """Finds commands of these kinds that are ready and that nobody else is about to claim; gives their ids."""
         # The store still shows as ready what this unit has claimed.
-        known = sum(one.parent_id == parent_id for one in self._commands.values())
-        found = self.tx.ready_parts(parent_id, limit + known)
-        self._take(one.entity for one in found)
-        is_ready = (self._commands[one.entity.command_id].status is Status.READY for one in found)
-        return [one for one, ready in zip(found, is_ready, strict=True) if ready][:limit]
+        known = sum(one.status is Status.READY for one in self._before.values())
+        found = self.tx.ready(kinds, limit + known)
+        here = self._commands
+        is_claimed = (one in here and here[one].status is not Status.READY for one in found)
+        return [one for one, claimed in zip(found, is_claimed, strict=True) if not claimed][:limit]
 
     def _take(self, found: Iterable[CommandEntity]) -> list[str]:
         ids = []
@@ -289,6 +289,11 @@ class UnitOfWork:
             return None
         self.tell(command_id, ev.Claim(worker_id))
         return self._commands[command_id]
+
+    def expect(self, command_id: str, within: timedelta) -> None:
+        """Has the scheduler launch a ready command, should nobody have claimed it by then."""
+        command = self._commands[command_id]
+        self._commands[command_id] = command._replace(wake_at=self.now + within)
 
     def flush(self) -> None:
         """Stores everything that has changed."""

@@ -10,13 +10,12 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity
 from orchestrator.core.errors import ConflictError, ContendedError
 from orchestrator.core.event import Done, Event, Suspended
-from orchestrator.core.moves import is_left_to_crew
 from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Mode, Phase, Status, Verbs
@@ -46,17 +45,17 @@ class Request:
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
     locked in one go. `seen` is the command as this worker claimed it: while it is still that, nothing need be read.
-    `beside` names a parent some other ready part of which the worker would take as well. `before` and `work` do
-    what else belongs to the transaction, before and after the event.
+    With `takes_any`, a worker that would come away with nothing takes whatever else is ready. `before` and `work`
+    do what else belongs to the transaction, before and after the event.
     """
 
     command_id: str
     event: Event | None = None
     new: Sequence[NewCommand] = ()
     worker_id: str | None = None
-    kinds: Container[str] = ()
+    kinds: frozenset[str] = frozenset()
     seen: CommandEntity | None = None
-    beside: str | None = None
+    takes_any: bool = False
     before: Callable[[UnitOfWork], None] | None = None
     work: Callable[[UnitOfWork], None] | None = None
     near: tuple[str, ...] = ()
@@ -67,7 +66,21 @@ class Request:
     ended_roots: list[str] = field(default_factory=list)
     error: BaseException | None = None
     has_pen: bool = False
-    heard: threading.Event = field(default_factory=threading.Event)
+    asleep: threading.Lock | None = (
+        None  # held while its thread waits to hear of it; lighter than an Event
+    )
+
+    def sleep(self) -> Callable[[], object]:
+        """Gives what blocks until `wake` is called."""
+        self.asleep = threading.Lock()
+        self.asleep.acquire()
+        return self.asleep.acquire
+
+    def wake(self) -> None:
+        """Lets its thread go on, if that waits."""
+        asleep, self.asleep = self.asleep, None
+        if asleep is not None:
+            asleep.release()
 
 
 class Writer:
@@ -99,8 +112,9 @@ class Writer:
             self._waiting.append(request)
             mine = not self._pen_is_out
             self._pen_is_out = True
-        if not mine:
-            request.heard.wait()
+            wait = request.sleep() if not mine else None
+        if wait is not None:
+            wait()
             mine = request.has_pen
         if mine:
             try:
@@ -122,7 +136,7 @@ class Writer:
                 self._pen_is_out = False
                 return
             self._waiting[0].has_pen = True
-            self._waiting[0].heard.set()
+            self._waiting[0].wake()
 
     def _write_waiting(self) -> None:
         # Who has something to be written by now is let in first: fewer, larger transactions.
@@ -138,7 +152,7 @@ class Writer:
                 self._write_apart(batch)
         finally:
             for request in batch:
-                request.heard.set()
+                request.wake()
 
     def _write_apart(self, batch: list[Request]) -> None:
         for request in batch:
@@ -174,7 +188,7 @@ class Writer:
             )
             for request in batch:
                 _write_one(unit, request)
-            _steal(unit, batch, self.ahead)
+            self._take_any(unit, batch)
             if any(request.claimed for request in batch):
                 unit.insert_new()  # one of them may be claimed already, and is read again below
             self._equip(unit, batch)
@@ -229,6 +243,24 @@ class Writer:
                 near = [self.ahead.get(one) for one in request.near]
                 if all(near) and _ends_with(request.seen):
                     yield from (one.entity for one in near if one is not None)
+
+    def _take_any(self, unit: UnitOfWork, batch: list[Request]) -> None:
+        """Gives workers that came away with nothing whatever else is ready.
+
+        A worker that may not go on itself passes the word: it has one of those nudged.
+        """
+        idle = [one for one in batch if one.takes_any and one.accepted and one.claimed is None]
+        for kinds in {one.kinds for one in idle}:
+            able = [one for one in idle if one.kinds == kinds and one.worker_id]
+            tired = [one for one in idle if one.kinds == kinds and not one.worker_id]
+            found = unit.ready(kinds, len(able)) if able else []
+            self._look(unit.tx, found)
+            unit.see(self.ahead[one].entity for one in found)
+            for request, command_id in zip(able, found, strict=False):
+                _claim_first(unit, request, [command_id])
+            called = call_hands(unit, kinds, len(tired)) if tired else []
+            for request, command in zip(tired, called, strict=False):
+                request.ready.append(command)
 
     def _equip(self, unit: UnitOfWork, batch: list[Request]) -> None:
         """Gives claimed commands what their verbs need, and reads ahead what follows them."""
@@ -295,8 +327,16 @@ def _write_one(unit: UnitOfWork, request: Request) -> None:
         wanted = fresh if request.event is not None else [request.command_id]
         _claim_first(unit, request, wanted)
         fresh = [one for one in fresh if one in unit.became_ready]
-    crew = unit.policy.crew
-    request.ready = [one for one in map(unit.known, fresh) if not is_left_to_crew(one, crew)]
+    request.ready = [unit.known(one) for one in _leave_to_crew(unit, fresh)]
+
+
+def _leave_to_crew(unit: UnitOfWork, fresh: list[str]) -> list[str]:
+    """Gives those of many ready commands that are nudged; who is done with one of them comes to the others."""
+    policy = unit.policy
+    nudged = fresh[: policy.crew or None]
+    for command_id in fresh[len(nudged) :]:
+        unit.expect(command_id, within=policy.crew_grace)
+    return nudged
 
 
 def _keeps(unit: UnitOfWork, request: Request) -> bool:
@@ -321,36 +361,10 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
                 return
 
 
-def _steal(unit: UnitOfWork, batch: list[Request], ahead: dict[str, NewCommand]) -> None:
-    """Gives workers that came away empty-handed another ready part from beside the one they just did.
-
-    A worker that may not go on itself passes the word: whoever gets a nudge for what is done takes what is not.
-    """
-    idle: dict[str, list[Request]] = {}
-    for request in batch:
-        beside = request.beside or _crew_of(unit, request)
-        if beside and request.claimed is None and request.accepted:
-            idle.setdefault(beside, []).append(request)
-    for parent_id, requests in idle.items():
-        found = unit.ready_parts(parent_id, len(requests))
-        for request, part in zip(requests, found, strict=False):
-            command_id = request.command_id
-            if request.worker_id:
-                command_id = part.entity.command_id
-                ahead[command_id] = part
-                _claim_first(unit, request, [command_id])
-            if request.claimed is None:
-                request.ready.append(unit.known(command_id))
-
-
-def _crew_of(unit: UnitOfWork, request: Request) -> str | None:
-    """Names the parent for whose crew a nudge was meant, when another member was quicker to take the part.
-
-    Its bearer takes another part instead, or the crew would lose a member each time that two are sent to one.
-    """
-    if not unit.policy.crew or request.event is not None or not request.command_id:
-        return None
-    command = unit.command(request.command_id)
-    if command is None or command.in_sequence or command.status is Status.READY:
-        return None
-    return command.parent_id
+def call_hands(unit: UnitOfWork, kinds: frozenset[str], wanted: int) -> list[CommandEntity]:
+    """Gives ready commands to be nudged: whoever gets the nudge takes one, or what else is ready by then."""
+    called = unit.ready(kinds, wanted)
+    unit.load(called)
+    for command_id in called:
+        unit.expect(command_id, within=unit.policy.launch_grace)
+    return [unit.known(one) for one in called]

@@ -124,9 +124,13 @@ class MemoryTransaction:
     def _with_payload(self, command: CommandEntity) -> NewCommand:
         return NewCommand(command, self._books.payloads[command.command_id])
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
-        ready = self.parts(parent_id, (Status.READY,))
-        return [self._with_payload(one) for one in ready[:limit]]
+    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
+        ready = (
+            one.command_id
+            for one in self._books.commands.values()
+            if one.status is Status.READY and one.kind in kinds
+        )
+        return sorted(ready)[:limit]
 
     def drop_parts(self, parent_id: str) -> None:
         for part_id in self._books.parts.get(parent_id, ()):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from psycopg.types.string import TextLoader
 from sqlalchemy import event as sa_event
@@ -32,6 +33,8 @@ POSTGRESQL = {
     # until then nobody shall wait for them for ever. A statement is planned once, perhaps while the tables are
     # small: reading all of a table, which then looks cheap, is not what any of ours should go on doing.
     "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+    # Nor is collecting all entries of an index and sorting them, where the first few are wanted.
+    " -c enable_bitmapscan=off -c enable_mergejoin=off -c enable_hashjoin=off"
     # What has no index (the few workers) then looks so dear that the server would compile the statement.
     " -c timezone=UTC -c enable_seqscan=off -c jit=off",
     # Nor for a server that has vanished without a word.
@@ -65,6 +68,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
                 max_overflow=10,
                 pool_timeout=10,
                 pool_use_lifo=True,  # few connections stay warm: their statements are prepared
+                json_deserializer=orjson.loads,
                 connect_args={**POSTGRESQL, **parsed.query},
             )
             _tune_postgres(engine)

@@ -20,6 +20,7 @@ _c, _s = command_entity.c, command_sequence.c
 CHUNK = 2_000  # rows or ids of one statement: keeps a large plan's memory in bounds
 T = TypeVar("T")
 IDS = ARRAY(sa.Uuid(as_uuid=False))
+TEXTS = ARRAY(sa.Text())
 
 COLUMNS_AHEAD = (*codec.HEAD, _c.parameters, _c.inputs)
 ENDED_CHANNEL = "orchestrator_ended"
@@ -41,15 +42,27 @@ class Statements:
         self.dialect = dialect
 
     def ids_in(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        """Matches a column with the parameter `ids`, which `ids` makes: one statement for any number."""
-        if self.dialect == "postgresql":
-            return column == sa.func.any(_unseen("ids", IDS))
-        each = sa.func.json_each(sa.bindparam("ids", type_=sa.Text())).table_valued("value")
-        return column.in_(sa.select(each.c.value))
+        """Matches a column with the parameter `ids`: one statement for any number of them."""
+        return self._is_one_of(column, "ids", IDS)
 
-    def ids(self, ids: Iterable[str]) -> Any:
-        """Gives the value of the parameter `ids`, as the text of an array."""
+    def ids(self, ids: Iterable[str]) -> str:
+        """Gives the value of the parameter `ids`: the text of an array."""
         return f"{{{','.join(ids)}}}" if self.dialect == "postgresql" else json.dumps(list(ids))
+
+    def texts(self, texts: Iterable[str]) -> str:
+        """Gives the value of a parameter of any texts: likewise, with quotes."""
+        if self.dialect != "postgresql":
+            return json.dumps(list(texts))
+        quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in texts)
+        return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+    def _is_one_of(
+        self, column: sa.ColumnElement[Any], parameter: str, array: ARRAY[Any] = TEXTS
+    ) -> sa.ColumnElement[bool]:
+        if self.dialect == "postgresql":
+            return column == sa.func.any(_unseen(parameter, array))
+        each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value")
+        return column.in_(sa.select(each.c.value))
 
     def _direct(self, statement: Any) -> Direct:
         return Direct(statement, self.dialect)
@@ -231,18 +244,16 @@ class Statements:
         return sa.select(sa.func.json_each(ids).table_valued("value").c.value)
 
     @cached_property
-    def ready_parts(self) -> Direct:
-        """From the end: the parts at the beginning have messages of their own under way."""
+    def ready(self) -> Direct:
         return self._direct(
-            sa.select(*COLUMNS_AHEAD)
-            .select_from(PLACED)
+            sa.select(_c.command_id)
             .where(
-                _c.parent_id == sa.bindparam("parent_id"),
                 _c.action_state == sa.literal_column(f"'{Status.READY.value}'"),
+                self._is_one_of(_c.action_type, "kinds"),
             )
-            .order_by(_c.command_id.desc())
+            .order_by(_c.command_id)
             .limit(_unseen("limit_", sa.Integer()))
-            .with_for_update(of=command_entity, skip_locked=True)
+            .with_for_update(skip_locked=True)
         )
 
     @cached_property

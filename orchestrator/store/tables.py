@@ -65,13 +65,12 @@ command_entity = sa.Table(
 _c = command_entity.c
 # No index on root_id or on all of parent_id: a tree is a range of ids, and the parts of a command are found by
 # their places. Every index here is written again with each move of a command, so there are few.
-_is_ready_part = sa.text("action_state = 'ready' AND parent_id IS NOT NULL")
+_is_ready = sa.text("action_state = 'ready'")
 sa.Index(
-    "ix_command_entity_ready_part",  # however many of its siblings are done
-    _c.parent_id,
+    "ix_command_entity_ready",  # however many others are done, or not due yet
     _c.command_id,
-    postgresql_where=_is_ready_part,
-    sqlite_where=_is_ready_part,
+    postgresql_where=_is_ready,
+    sqlite_where=_is_ready,
 )
 sa.Index(
     "ix_command_entity_wake_at",

@@ -173,9 +173,9 @@ class SqlTransaction:
             # Nothing was read under a lock, so this one statement is the whole transaction.
             statement.run_alone(self._engine, given)
 
-    def ready_parts(self, parent_id: str, limit: int) -> list[NewCommand]:
-        given = {"parent_id": parent_id, "limit_": limit}
-        return [codec.to_new(row) for row in self._known.ready_parts.run(self._connection, given)]
+    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
+        given = {"kinds": self._known.texts(kinds), "limit_": limit}
+        return [row[0] for row in self._known.ready.run(self._connection, given)]
 
     def log(self, transitions: Sequence[Transition]) -> None:
         for chunk in chunks(transitions):

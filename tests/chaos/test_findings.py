@@ -95,7 +95,9 @@ def register(stage: Stage, *, place: str, pid: int, started_at: datetime) -> Wor
 
 def claimed_by_another(stage: Stage) -> str:
     command_id = stage.submit(Idle())
-    stage.writer.write(Request(command_id, worker_id="another", kinds=stage.catalog))
+    stage.writer.write(
+        Request(command_id, worker_id="another", kinds=frozenset(stage.catalog.kinds))
+    )
     return command_id
 
 

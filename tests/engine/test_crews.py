@@ -1,14 +1,15 @@
-"""Crews: of many parts side by side only the first are nudged; who is done with one takes the next."""
+"""Crews: of many that become ready only the first are nudged; who is done with one takes the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 
 import pytest
 
 from orchestrator import Command, Plan, parallel
+from orchestrator.core.entity import CommandEntity
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Status
 from orchestrator.engine.run import Runner
@@ -84,17 +85,93 @@ def test_a_nudge_for_a_part_that_is_done_calls_a_hand(stages: Stages) -> None:
 
 def test_a_part_that_is_claimed_in_this_unit_is_not_given_to_another(stages: Stages) -> None:
     stage = stages(Oar, Boat, policy=CREW)
-    boat = stage.submit(Boat())
+    stage.submit(Boat())
     with stage.store.begin() as tx:
         unit = UnitOfWork(tx, stage.clock.now(), CREW, stage.rng)
-        (first,) = unit.ready_parts(boat, 1)
-        unit.claim(first.entity.command_id, "stage")
+        (first,) = unit.ready({"crew.oar"}, 1)
+        unit.claim(first, "stage")
 
-        others = unit.ready_parts(boat, PARTS - 1)
+        others = unit.ready({"crew.oar"}, PARTS)
         unit.flush()
 
     assert len(others) == PARTS - 1
     assert first not in others
+
+
+def test_who_is_done_with_one_tree_goes_on_with_the_next(stages: Stages) -> None:
+    stage = stages(Oar, Boat, policy=CREW)
+    boats = [one.id for one in stage.orchestrator.submit_many([Boat(), Boat(), Boat()])]
+    nudged = stage.inbox.nudges.popleft()
+    stage.inbox.nudges.clear()
+
+    stage.runner.run(nudged)
+
+    assert {stage.orchestrator.get(one).status for one in boats} == {Status.SUCCEEDED}
+
+
+def test_whose_word_is_lost_is_soon_nudged_again(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stages(Oar, Boat, policy=CREW)
+    boat = stage.submit(Boat())
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.engine.run.time", EachLookTakesALongTime())
+        for _ in range(CREW.crew):
+            stage.runner.run(stage.inbox.nudges.popleft())
+
+    stage.turn(CREW.launch_grace)
+
+    assert stage.orchestrator.get(boat).status is Status.SUCCEEDED
+
+
+class Anchor(Command, kind="crew.anchor"):
+    """One of many, and heavy: looks twice who is called while it is lifted."""
+
+    number: int
+
+    def execute(self, lifting: Lifting) -> None:
+        lifting.called.extend(lifting.look() + lifting.look())
+
+
+class Fleet(Command, kind="crew.fleet"):
+    """Has more anchors than hands."""
+
+    def plan(self) -> Plan:
+        return parallel(Anchor(number=number) for number in range(PARTS))
+
+
+class Lifting:
+    """Who was called, and how to look for them."""
+
+    def __init__(self) -> None:
+        self.called: list[CommandEntity] = []
+        self.look: Callable[[], list[CommandEntity]] = list
+
+
+def test_for_each_slow_verb_another_hand_is_called_once(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.engine.run.SLOW_S", 0.0)
+    lifting = Lifting()
+    stage = stages(Anchor, Fleet, supplies=(lifting,), policy=CREW)
+    lifting.look = stage.runner.relieve_the_slow
+    stage.submit(Fleet())
+
+    stage.runner.run(stage.inbox.nudges[0])
+
+    assert len(lifting.called) == PARTS - 1  # with the last one nothing was left
+    assert {one.status for one in lifting.called} == {Status.READY}
+
+
+def test_a_quick_verb_calls_nobody(stages: Stages) -> None:
+    lifting = Lifting()
+    stage = stages(Anchor, Fleet, supplies=(lifting,), policy=CREW)
+    lifting.look = stage.runner.relieve_the_slow
+    stage.submit(Fleet())
+
+    stage.runner.run(stage.inbox.nudges[0])
+
+    assert lifting.called == []
 
 
 def test_a_crew_that_is_lost_is_replaced(stages: Stages) -> None:

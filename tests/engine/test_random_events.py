@@ -36,7 +36,7 @@ class Events(RuleBasedStateMachine):
     def claim(self, which: int) -> None:
         one = self._pick(which, Status.READY)
         if one is not None:
-            kinds = self.world.stage.catalog
+            kinds = frozenset(self.world.stage.catalog.kinds)
             self.writer.write(Request(one.command_id, worker_id=WORKER, kinds=kinds))
 
     @rule(which=st.integers(0, 20), what=WORDS, age=AGES)

@@ -224,7 +224,9 @@ def test_a_command_that_kills_workers_is_given_up(stage: Stage, diary: Diary) ->
 
 def test_what_a_worker_says_after_it_lost_its_claim_is_ignored(stage: Stage, diary: Diary) -> None:
     command_id = stage.submit(Step(name="a"))
-    late = stage.writer.write(Request(command_id, worker_id="slow", kinds=stage.catalog)).claimed
+    late = stage.writer.write(
+        Request(command_id, worker_id="slow", kinds=frozenset(stage.catalog.kinds))
+    ).claimed
     assert late is not None
     stage.play()
     assert stage.orchestrator.get(command_id).status is Status.SUCCEEDED
@@ -261,7 +263,9 @@ def test_a_doubled_nudge_does_nothing_twice(stage: Stage, diary: Diary) -> None:
 
 def _die_with(stage: Stage, command_id: str) -> None:
     """A worker that nobody registered claims the command, and is heard of no more."""
-    done = stage.writer.write(Request(command_id, worker_id="dead", kinds=stage.catalog))
+    done = stage.writer.write(
+        Request(command_id, worker_id="dead", kinds=frozenset(stage.catalog.kinds))
+    )
     assert done.claimed is not None
 
 

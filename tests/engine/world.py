@@ -134,7 +134,9 @@ class World:
         if nudge is None:
             return
         self.workers += 1
-        request = Request(nudge, worker_id=f"silent {self.workers}", kinds=self.stage.catalog)
+        request = Request(
+            nudge, worker_id=f"silent {self.workers}", kinds=frozenset(self.stage.catalog.kinds)
+        )
         claimed = self.stage.writer.write(request).claimed
         if claimed is not None:
             self.zombies.append(claimed)

@@ -60,7 +60,7 @@ def play_out(stage: Stage, plan: Node) -> str:
 
 def claim(stage: Stage, command_id: str) -> Claimed:
     """Takes a command for the stage's worker, and leaves it there."""
-    wanted = Request(command_id, worker_id="stage", kinds=stage.catalog)
+    wanted = Request(command_id, worker_id="stage", kinds=frozenset(stage.catalog.kinds))
     claimed = stage.writer.write(wanted).claimed
     assert claimed is not None
     return claimed

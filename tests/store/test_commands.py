@@ -233,17 +233,24 @@ def test_dropped_parts_are_gone_with_all_below(store: Store) -> None:
     assert store.get(below.command_id) is None
 
 
-def test_ready_parts_are_found(store: Store) -> None:
+def test_ready_commands_are_found_the_oldest_first(store: Store) -> None:
     top, first, second, third = put_tree(store)
-    change(store, second, status=Status.READY)
-    change(store, third, status=Status.RUNNING)
+    odd = parts_of(top, 9)[8]._replace(kind='an "odd", \\ {kind}', status=Status.READY)
+    put(store, odd)
+    change(store, third, status=Status.READY)
+    change(store, first, status=Status.READY)
+    change(store, second, status=Status.RUNNING)
 
     with store.begin() as tx:
-        found = tx.ready_parts(top.command_id, 5)
+        both = tx.ready({first.kind, "another"}, 5)
+        one = tx.ready({first.kind}, 1)
+        odd_ones = tx.ready({odd.kind}, 5)
+        unknown = tx.ready({"another"}, 5)
 
-    assert [one.entity.command_id for one in found] == [second.command_id]
-    assert [one.payload for one in found] == [store.payload(second.command_id)]
-    assert first.command_id not in [one.entity.command_id for one in found]
+    assert both == [first.command_id, third.command_id]
+    assert one == [first.command_id]
+    assert odd_ones == [odd.command_id]
+    assert unknown == []
 
 
 def test_thousands_of_parts_are_stored_and_saved(store: Store) -> None:
