@@ -15,7 +15,7 @@ from orchestrator.cli.up.ports import HERE
 BROKER, SIMULATORS, SERVICES = 0, 1, 2
 FLOWER_PORT = 5555
 VDSM_PORT = 54321
-CONCURRENCY = 8
+CONCURRENCY = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
