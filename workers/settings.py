@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     fusion: bool = Field(True, description="let a worker go on with the next step in place")
     fusion_seconds: float = Field(1.0, gt=0, description="how long one message may go on")
     crew: int = Field(
-        16, gt=0, description="nudges sent for parts side by side; best the number of worker slots"
+        32,
+        gt=0,
+        description="nudges for commands that become ready together; best the number of worker slots",
     )
     max_parts: int = Field(100_000, gt=0, description="parts of one command")
     max_depth: int = Field(1_000, gt=0, description="how deep a plan may be nested")

@@ -55,5 +55,5 @@ def is_root(command_id: str) -> bool:
 
 
 def _with_low_bits(root: str, low: int) -> str:
-    high = UUID(root).int >> 64 & ~0xF000 | 0x8000  # the version nibble of a part is 8
-    return str(UUID(int=high << 64 | _VARIANT | low))
+    digits = f"{_VARIANT | low:016x}"
+    return f"{root[:14]}8{root[15:18]}-{digits[:4]}-{digits[4:]}"  # the version of a part is 8

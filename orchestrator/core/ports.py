@@ -175,10 +175,10 @@ class Transaction(Protocol):
         `values` are what saved commands return. Those who wait for `ended_roots` are told when it is committed.
         """
 
-    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
-        """Locks commands of these kinds that are ready and that no other transaction has locked; gives their ids.
+    def ready(self, kinds: Collection[str], limit: int, ahead: int) -> list[NewCommand]:
+        """Locks up to `limit` ready commands of these kinds that no other transaction has locked.
 
-        The oldest come first.
+        Those that were submitted first are preferred. Gives what `look` would give for them.
         """
 
     def drop_parts(self, parent_id: str) -> None:

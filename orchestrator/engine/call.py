@@ -20,6 +20,7 @@ from orchestrator.core.ports import Adapter, Store
 from orchestrator.core.status import Mode, Phase
 from orchestrator.engine.faults import fault
 from orchestrator.engine.report import Reporter
+from orchestrator.engine.storable import stored_size
 from orchestrator.engine.supply import Supplier
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.writer import Claimed, Request
@@ -108,6 +109,7 @@ class Caller:
             return Request(entity.command_id, self._suspend(entity, known, value))
         if value is not None and known.codec is not None:
             value = known.codec.dump_python(value, mode="json")
+            _check_stored(entity, value)
         return Request(entity.command_id, ev.Done(entity.attempt, value))
 
     def _suspend(
@@ -179,6 +181,15 @@ class Caller:
             retry = MUST_SUCCEED
         failures = entity.tries + 1
         return retry.delay(failures, self.rng.random()) if failures < retry.attempts else None
+
+
+def _check_stored(entity: CommandEntity, value: Any) -> None:
+    try:
+        stored_size(value)
+    except ValueError as problem:
+        raise Refused(
+            f"{entity.kind} returned from {entity.phase} what cannot be stored: {problem}"
+        ) from problem
 
 
 def describe(problem: BaseException) -> str:

@@ -11,7 +11,8 @@ from orchestrator.core.asynctask import TaskReport, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ConflictError
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
-from orchestrator.engine.work import UnitOfWork, event_of_end, given_up
+from orchestrator.engine.task_ends import event_of_end, given_up
+from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
 TOGETHER = 200  # reports in one transaction

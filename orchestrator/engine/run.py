@@ -18,7 +18,7 @@ from orchestrator.engine.faults import fault
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.tree import Limits
 from orchestrator.engine.work import UnitOfWork
-from orchestrator.engine.writer import Claimed, Request, Writer, call_hands
+from orchestrator.engine.writer import Claimed, Request, Writer, call_hand
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +174,8 @@ class Runner:
         called: list[CommandEntity] = []
 
         def call(unit: UnitOfWork) -> None:
-            called[:] = call_hands(unit, self._kinds, len(slow))
+            ids, _ = unit.ready(self._kinds, len(slow), ahead=0)
+            called[:] = [call_hand(unit, one) for one in ids]
 
         self.writer.write(Request("", work=call))
         return called

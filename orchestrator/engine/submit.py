@@ -13,9 +13,16 @@ from orchestrator.core import event as ev
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, NewCommand
-from orchestrator.core.errors import ConflictError, ContendedError, NotFoundError, UnavailableError
+from orchestrator.core.errors import (
+    BadInputError,
+    ConflictError,
+    ContendedError,
+    NotFoundError,
+    UnavailableError,
+)
 from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
+from orchestrator.engine.storable import stored_size
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -32,6 +39,14 @@ class Origin:
     correlation_id: str | None = None
     deadline: datetime | None = None
     idempotency_key: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises BadInputError for a text that no database takes."""
+        for name in ("owner", "owner_type", "correlation_id", "idempotency_key"):
+            try:
+                stored_size(getattr(self, name))
+            except ValueError as problem:
+                raise BadInputError(f"the {name} cannot be stored: {problem}") from problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +12,9 @@ from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.plan import BestEffort, Group, Part
-from orchestrator.core.status import Mode, Verbs
+from orchestrator.core.status import Mode
 from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
+from orchestrator.engine.storable import stored_size
 
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
 
@@ -35,6 +36,7 @@ class _Node:
     payload: Payload
     parts: Iterator[Part]
     before: Scope  # what is offered to itself
+    like: CommandEntity | None = None  # what all its parts have in common
     scope: Scope = NO_SCOPE  # what is offered to its parts; grows from part to part of a sequence
     mode: Mode | None = None
     type: CommandType | None = None
@@ -59,7 +61,8 @@ class TreeBuilder:
         `like` carries what is not in the command: ids, owner, correlation id, deadline.
         Raises BadInputError for an empty, endless or oversized plan, or an ask that nothing satisfies.
         """
-        return self._walk(self._node_of(root, like, Scope(), like.order))
+        place = {"command_id": like.command_id, "order": like.order}
+        return self._walk(self._node_of(root, like, Scope(), place))
 
     def expand(self, plan: Part, parent: CommandEntity, payload: Payload) -> list[NewCommand]:
         """Gives the rows of a plan that was made at run time; the first is the parent, with its mode.
@@ -89,39 +92,28 @@ class TreeBuilder:
 
     def _part_node(self, part: Part, parent: _Node) -> _Node:
         part, best_effort = (part.part, True) if isinstance(part, BestEffort) else (part, False)
-        above = parent.entity
-        like = CommandEntity(
-            command_id=self.new_id(),
-            root_id=above.root_id,
-            parent_id=above.command_id,
-            kind="",
-            version=1,
-            label="",
-            in_sequence=parent.mode is Mode.SEQUENCE,
-            order=len(parent.found),
-            best_effort=best_effort,
-            owner_id=above.owner_id,
-            owner_type=above.owner_type,
-            correlation_id=above.correlation_id,
-            visible_to_ui=above.visible_to_ui,
-        )
-        scope = parent.scope
+        if parent.like is None:
+            parent.like = _like_parts_of(parent.entity, parent.mode)
+        place = {
+            "command_id": self.new_id(),
+            "order": len(parent.found),
+            "best_effort": best_effort,
+        }
         if isinstance(part, Group):
-            return self._group_node(part, like, scope)
-        return self._node_of(part, like, scope, like.order)
+            return self._group_node(part, parent.like, parent.scope, place)
+        return self._node_of(part, parent.like, parent.scope, place)
 
-    def _group_node(self, group: Group, like: CommandEntity, scope: Scope) -> _Node:
-        entity = like._replace(
-            kind=group.mode.value,
-            version=1,
-            label=GROUP_LABELS[group.mode],
-            verbs=Verbs.NONE,
-        )
+    def _group_node(
+        self, group: Group, like: CommandEntity, scope: Scope, place: dict[str, Any]
+    ) -> _Node:
+        entity = like._replace(kind=group.mode.value, label=GROUP_LABELS[group.mode], **place)
         node = _Node(entity, Payload({}), iter(()), scope)
         self._open(node, group)
         return node
 
-    def _node_of(self, command: Command, like: CommandEntity, scope: Scope, order: int) -> _Node:
+    def _node_of(
+        self, command: Command, like: CommandEntity, scope: Scope, place: dict[str, Any]
+    ) -> _Node:
         known = self.catalog.type_of(command)
         locks = command.locks().in_order() if known.defines("locks") else ()  # type: ignore[attr-defined]
         about = locks[0] if locks else None
@@ -130,11 +122,11 @@ class TreeBuilder:
             version=known.version,
             label=command.describe(),
             verbs=known.verbs,
-            order=order,
             locks=locks,
             weight=known.command.declared.weight,
             entity_type=about.entity_type if about else None,
             entity_id=about.entity_id if about else None,
+            **place,
         )
         payload = Payload(self._parameters(command, known.kind))
         node = _Node(entity, payload, iter(()), scope, type=known)
@@ -158,18 +150,19 @@ class TreeBuilder:
 
     def _close(self, node: _Node, parent: _Node | None) -> None:
         """All parts are known: link them, resolve what the node asks for, and offer what it returns."""
-        followers = [*(part.entity.command_id for part in node.found[1:]), None]
-        for part, next_id in zip(node.found, followers, strict=False):
-            if node.mode is Mode.SEQUENCE:
-                part.entity = part.entity._replace(next_id=next_id)
-        node.entity = node.entity._replace(mode=node.mode, parts=len(node.found))
-        if node.type is not None:
+        if node.mode is Mode.SEQUENCE:
+            for part, follower in itertools.pairwise(node.found):
+                part.entity = part.entity._replace(next_id=follower.entity.command_id)
+        if node.mode is not None:
+            node.entity = node.entity._replace(mode=node.mode, parts=len(node.found))
+        if node.type is not None and any(node.type.asks.values()):
             node.payload = self._with_inputs(node, node.type)
         if parent is not None:
             offers = node.offers.seen_from_outside(
                 node.entity.command_id, node.type, best_effort=node.entity.best_effort
             )
-            parent.offers = parent.offers + offers
+            if offers.items:
+                parent.offers = parent.offers + offers
             if parent.mode is Mode.SEQUENCE:
                 parent.scope = parent.scope.after(offers)
 
@@ -187,7 +180,12 @@ class TreeBuilder:
 
     def _parameters(self, command: Command, kind: str) -> dict[str, Any]:
         parameters = command.model_dump(mode="json")
-        size = len(json.dumps(parameters))
+        try:
+            size = stored_size(parameters)
+        except ValueError as problem:
+            raise BadInputError(
+                f"the parameters of {kind} cannot be stored: {problem}; write them another way"
+            ) from problem
         if size > self.limits.parameter_bytes:
             raise BadInputError(
                 f"the parameters of {kind} take {size} bytes; at most {self.limits.parameter_bytes}"
@@ -207,3 +205,19 @@ class TreeBuilder:
                 f"the plan of {nodes[0].entity.kind} is nested deeper than {self.limits.depth}"
                 f" (… → {tail} → …); does a command contain itself without end?"
             )
+
+
+def _like_parts_of(parent: CommandEntity, mode: Mode | None) -> CommandEntity:
+    return CommandEntity(
+        command_id="",
+        root_id=parent.root_id,
+        parent_id=parent.command_id,
+        kind="",
+        version=1,
+        label="",
+        in_sequence=mode is Mode.SEQUENCE,
+        owner_id=parent.owner_id,
+        owner_type=parent.owner_type,
+        correlation_id=parent.correlation_id,
+        visible_to_ui=parent.visible_to_ui,
+    )

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.core import event as ev
-from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition, task_of
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.machine import is_fenced, react
@@ -26,12 +25,8 @@ from orchestrator.core.reaction import (
     To,
 )
 from orchestrator.core.status import FINAL, Outcome, Status, TaskState
+from orchestrator.engine.task_ends import event_of_end, given_up
 
-OUTCOME_OF_TASK = {
-    TaskStatus.SUCCEEDED: Outcome.SUCCEEDED,
-    TaskStatus.FAILED: Outcome.FAILED,
-    TaskStatus.ABORTED: Outcome.STOPPED,
-}
 MOMENT = timedelta(microseconds=1)
 LIVE = tuple(status for status in Status if status not in FINAL)
 
@@ -82,18 +77,29 @@ class UnitOfWork:
         if missing:
             self._take(self.tx.lock(missing))
 
+    def knows(self, command_id: str) -> bool:
+        """Tells whether this unit has dealt with a command, so that it is locked or trusted."""
+        return command_id in self._commands
+
     def known(self, command_id: str) -> CommandEntity:
         """Gives a command that this unit has dealt with."""
         return self._commands[command_id]
 
-    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
-        """Finds commands of these kinds that are ready and that nobody else is about to claim; gives their ids."""
+    def ready(
+        self, kinds: Collection[str], limit: int, ahead: int
+    ) -> tuple[list[str], list[NewCommand]]:
+        """Finds commands of these kinds that are ready and that nobody else is about to claim.
+
+        Gives their ids, those that were submitted first before others, and what `look` would give for them.
+        """
         # The store still shows as ready what this unit has claimed.
         known = sum(one.status is Status.READY for one in self._before.values())
-        found = self.tx.ready(kinds, limit + known)
-        here = self._commands
-        is_claimed = (one in here and here[one].status is not Status.READY for one in found)
-        return [one for one, claimed in zip(found, is_claimed, strict=True) if not claimed][:limit]
+        found = self.tx.ready(kinds, limit + known, ahead)
+        ready = [one for one in found if one.entity.status is Status.READY]
+        self._take(one.entity for one in ready)
+        order = sorted((one.entity.created_at, one.entity.command_id) for one in ready)
+        free = [one for _, one in order if self.known(one).status is Status.READY]
+        return free[:limit], found
 
     def _take(self, found: Iterable[CommandEntity]) -> list[str]:
         ids = []
@@ -369,28 +375,6 @@ def describe_blocker(blocker: Blocker) -> str:
             f" ({blocker.kind}) holds it and waits for what this one holds"
         )
     return f"waits for lock {blocker.lock} held by command {blocker.command_id} ({blocker.kind})"
-
-
-def event_of_end(task: TaskEntity) -> ev.Event | None:
-    """Gives what an ended task means to its command; None while it runs."""
-    if task.status is TaskStatus.LOST:
-        return ev.TaskSilent(task.message or "the outside system no longer knows the task")
-    outcome = OUTCOME_OF_TASK.get(task.status)
-    if outcome is None:
-        return None
-    came_out = f"{task.description or task.verb} {task.status} outside"
-    reason = None if outcome is Outcome.SUCCEEDED else task.message or came_out
-    retry_in = None if task.retry_s is None else timedelta(seconds=task.retry_s)
-    return ev.TaskEnded(outcome, task.result, reason, retry_in, task.tries)
-
-
-def given_up(task: TaskEntity) -> TaskEntity:
-    """Nobody waits for it any more: the poller stops it outside, if it runs, and has it forgotten."""
-    if task.state is TaskState.ENDED:
-        return task
-    return replace(
-        task, state=TaskState.ENDED, status=TaskStatus.LOST, stop_requested=True, wake_at=None
-    )
 
 
 def _needs_random(event: ev.Event) -> bool:

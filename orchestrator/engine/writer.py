@@ -37,7 +37,7 @@ class Claimed:
     task: TaskEntity | None = None  # in the phases that start one
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """Something to be written: an event for one command, and what goes with it.
 
@@ -186,6 +186,8 @@ class Writer:
             unit.load(
                 one for request in batch for one in (request.command_id, *request.near) if one
             )
+            if trusting:
+                self._let_in(unit, batch)
             for request in batch:
                 _write_one(unit, request)
             self._take_any(unit, batch)
@@ -203,6 +205,16 @@ class Writer:
             elif request.event is not None:
                 self._forget(request.near)  # after the last of a sequence, its parent has moved on
 
+    def _let_in(self, unit: UnitOfWork, batch: list[Request]) -> None:
+        """Adds those who have come while this batch waited for locks, and who need no others."""
+        with self._guard:
+            joining = [one for one in self._waiting if _needs_only_known(unit, one)]
+            del joining[BATCH_LIMIT - len(batch) :]
+            if joining:
+                self._waiting = deque(one for one in self._waiting if one not in joining)
+        unit.trust(one.seen for one in joining if one.seen is not None)
+        batch.extend(joining)
+
     def _forget(self, ids: Iterable[str]) -> None:
         for one in ids:
             self.ahead.pop(one, None)
@@ -212,11 +224,13 @@ class Writer:
         self._look(tx, [one.command_id for one in batch if _is_claim(one)])
 
     def _look(self, tx: Transaction, ids: list[str]) -> None:
-        if not ids:
-            return
+        if ids:
+            self._remember(tx.look(ids, AHEAD), ids)
+
+    def _remember(self, found: list[NewCommand], ids: list[str]) -> None:
         if len(self.ahead) > AHEAD_LIMIT:
             self.ahead.clear()
-        for one in tx.look(ids, AHEAD):
+        for one in found:
             # A parent that many write to at once must be read under a lock: what was seen of it is soon stale.
             if one.entity.mode is not Mode.PARALLEL or one.entity.command_id in ids:
                 self.ahead[one.entity.command_id] = one
@@ -253,14 +267,12 @@ class Writer:
         for kinds in {one.kinds for one in idle}:
             able = [one for one in idle if one.kinds == kinds and one.worker_id]
             tired = [one for one in idle if one.kinds == kinds and not one.worker_id]
-            found = unit.ready(kinds, len(able)) if able else []
-            self._look(unit.tx, found)
-            unit.see(self.ahead[one].entity for one in found)
-            for request, command_id in zip(able, found, strict=False):
+            ids, found = unit.ready(kinds, len(able) + len(tired), AHEAD)
+            self._remember(found, ids)
+            for request, command_id in zip(able, ids, strict=False):
                 _claim_first(unit, request, [command_id])
-            called = call_hands(unit, kinds, len(tired)) if tired else []
-            for request, command in zip(tired, called, strict=False):
-                request.ready.append(command)
+            for request, command_id in zip(tired, ids[len(able) :], strict=False):
+                request.ready.append(call_hand(unit, command_id))
 
     def _equip(self, unit: UnitOfWork, batch: list[Request]) -> None:
         """Gives claimed commands what their verbs need, and reads ahead what follows them."""
@@ -294,6 +306,11 @@ class Writer:
 
 def _is_claim(request: Request) -> bool:
     return request.event is None and bool(request.worker_id and request.command_id)
+
+
+def _needs_only_known(unit: UnitOfWork, request: Request) -> bool:
+    is_plain = request.seen is not None and isinstance(request.event, Done)
+    return is_plain and all(unit.knows(one) for one in request.near)
 
 
 def _ends_with(command: CommandEntity) -> bool:
@@ -361,10 +378,7 @@ def _claim_first(unit: UnitOfWork, request: Request, wanted: list[str]) -> None:
                 return
 
 
-def call_hands(unit: UnitOfWork, kinds: frozenset[str], wanted: int) -> list[CommandEntity]:
-    """Gives ready commands to be nudged: whoever gets the nudge takes one, or what else is ready by then."""
-    called = unit.ready(kinds, wanted)
-    unit.load(called)
-    for command_id in called:
-        unit.expect(command_id, within=unit.policy.launch_grace)
-    return [unit.known(one) for one in called]
+def call_hand(unit: UnitOfWork, command_id: str) -> CommandEntity:
+    """Gives a ready command to be nudged: whoever gets the nudge takes it, or what else is ready by then."""
+    unit.expect(command_id, within=unit.policy.launch_grace)
+    return unit.known(command_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -188,12 +189,43 @@ def to_task(row: sa.Row[Any]) -> TaskEntity:
     return TaskEntity(**values)
 
 
+LEAST, MOST = -(2**63), 2**64 - 1
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of characters
+
+
 # --- rows as one JSON parameter -----------------------------------------------------------------
 
 
 def json_rows(rows: Iterable[dict[str, Any]]) -> str:
-    """Gives rows as the text of one JSON array, for `rows_source`."""
-    return orjson.dumps(list(rows), default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    """Gives rows as the text of one JSON array, for `rows_source`.
+
+    What came from outside and is in no database's reach is made storable: a task is not lost for its message.
+    """
+    listed = list(rows)
+    try:
+        text = _json(listed)
+    except TypeError:
+        return _json(storable(listed))
+    return _json(storable(listed)) if "\\u0000" in text else text
+
+
+def storable(value: Any) -> Any:
+    """Gives a value with greater numbers as texts, and with texts of which each character can be stored."""
+    match value:
+        case str():
+            return _UNSTORABLE.sub("\ufffd", value)
+        case dict():
+            return {storable(key): storable(one) for key, one in value.items()}
+        case list() | tuple():
+            return [storable(one) for one in value]
+        case int() if not LEAST <= value <= MOST:
+            return str(value)
+        case _:
+            return value
+
+
+def _json(rows: Any) -> str:
+    return orjson.dumps(rows, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
 def _plain(value: Any) -> Any:

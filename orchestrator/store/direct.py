@@ -32,8 +32,8 @@ class Direct:
 
     def __init__(self, statement: Any, dialect: str) -> None:
         compiled = statement.compile(dialect=WRITTEN_FOR[dialect])
-        self._text = str(compiled)
-        self._names: list[str] = compiled.positiontup
+        self.text = str(compiled)
+        self.names: list[str] = compiled.positiontup
         self._constants = {name: one for name, one in compiled.params.items() if one is not None}
         self._gives_rows: bool | None = None  # psycopg's answer is dear: it is asked once
         self._is_postgres = dialect == "postgresql"
@@ -83,10 +83,10 @@ class Direct:
             raise self._told(connection.engine, problem, is_gone=is_gone) from problem
 
     def _send(self, driver: Any, given: Mapping[str, Any]) -> Any:
-        values = [given[one] if one in given else self._constants[one] for one in self._names]
+        values = [given[one] if one in given else self._constants[one] for one in self.names]
         if self._is_postgres:
-            return RawCursor(driver).execute(self._text, values, prepare=True)
-        return driver.execute(self._text, values)
+            return RawCursor(driver).execute(self.text, values, prepare=True)
+        return driver.execute(self.text, values)
 
     def _rows(self, cursor: Any) -> list[Row]:
         if self._gives_rows is None:
@@ -110,7 +110,7 @@ class Direct:
         if is_gone:
             engine.dispose()
         return DBAPIError.instance(
-            self._text,
+            self.text,
             None,
             problem,
             engine.dialect.loaded_dbapi.Error,

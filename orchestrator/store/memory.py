@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import heapq
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,13 +125,13 @@ class MemoryTransaction:
     def _with_payload(self, command: CommandEntity) -> NewCommand:
         return NewCommand(command, self._books.payloads[command.command_id])
 
-    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
+    def ready(self, kinds: Collection[str], limit: int, ahead: int) -> list[NewCommand]:
         ready = (
-            one.command_id
+            (one.created_at, one.command_id)
             for one in self._books.commands.values()
             if one.status is Status.READY and one.kind in kinds
         )
-        return sorted(ready)[:limit]
+        return self.look([one for _, one in heapq.nsmallest(limit, ready)], ahead)
 
     def drop_parts(self, parent_id: str) -> None:
         for part_id in self._books.parts.get(parent_id, ()):

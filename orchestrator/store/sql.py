@@ -33,8 +33,8 @@ POSTGRESQL = {
     # until then nobody shall wait for them for ever. A statement is planned once, perhaps while the tables are
     # small: reading all of a table, which then looks cheap, is not what any of ours should go on doing.
     "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
-    # Nor is collecting all entries of an index and sorting them, where the first few are wanted.
-    " -c enable_bitmapscan=off -c enable_mergejoin=off -c enable_hashjoin=off"
+    # Nor is reading all of an index, to sort or to join what it leads to, where a few rows are wanted.
+    " -c enable_bitmapscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c enable_material=off"
     # What has no index (the few workers) then looks so dear that the server would compile the statement.
     " -c timezone=UTC -c enable_seqscan=off -c jit=off",
     # Nor for a server that has vanished without a word.

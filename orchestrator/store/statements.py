@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -220,22 +220,7 @@ class Statements:
     @cached_property
     def look(self) -> Direct:
         """The commands `ids`, the parents of those, and up to `limit_` parts that follow each in its sequence."""
-        own, following = command_sequence.alias("own"), command_sequence.alias("following")
-        is_own = self.ids_in(own.c.entity_id)
-        wanted = sa.union(
-            self._ids_alone(),
-            sa.select(own.c.sequence_id).where(is_own),
-            sa.select(following.c.entity_id)
-            .join(own, own.c.sequence_id == following.c.sequence_id)
-            .where(is_own, own.c.next_command_id.is_not(None))
-            .where(following.c.order_in_sequence > own.c.order_in_sequence)
-            .where(
-                following.c.order_in_sequence <= own.c.order_in_sequence + sa.bindparam("limit_")
-            ),
-        )
-        return self._direct(
-            sa.select(*COLUMNS_AHEAD).select_from(PLACED).where(_c.command_id.in_(wanted))
-        )
+        return self._direct(_with_ahead(self._ids_alone(), self.ids_in))
 
     def _ids_alone(self) -> sa.Select[Any]:
         if self.dialect == "postgresql":
@@ -245,16 +230,20 @@ class Statements:
 
     @cached_property
     def ready(self) -> Direct:
-        return self._direct(
+        """The same for up to `most` that are ready, once they are locked."""
+        locked = (
             sa.select(_c.command_id)
             .where(
                 _c.action_state == sa.literal_column(f"'{Status.READY.value}'"),
                 self._is_one_of(_c.action_type, "kinds"),
             )
-            .order_by(_c.command_id)
-            .limit(_unseen("limit_", sa.Integer()))
+            .order_by(_c.created_at, _c.command_id)
+            .limit(_unseen("most", sa.Integer()))
             .with_for_update(skip_locked=True)
+            .cte("locked")
         )
+        ids = sa.select(locked.c.command_id)
+        return self._direct(_with_ahead(ids, lambda column: column.in_(ids)))
 
     @cached_property
     def payloads(self) -> Direct:
@@ -286,6 +275,24 @@ SET_INPUTS = (
     .where(_c.command_id == sa.bindparam("id_"))
     .values(inputs=sa.bindparam("inputs_", type_=Json))
 )
+
+
+def _with_ahead(
+    ids: sa.Select[Any], is_one: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]
+) -> sa.Select[Any]:
+    """Selects these commands, the parents of those, and up to `limit_` parts that follow each in its sequence."""
+    own, following = command_sequence.alias("own"), command_sequence.alias("following")
+    last = own.c.order_in_sequence + sa.bindparam("limit_")
+    wanted = sa.union(
+        ids,
+        sa.select(own.c.sequence_id).where(is_one(own.c.entity_id)),
+        sa.select(following.c.entity_id)
+        .join(own, own.c.sequence_id == following.c.sequence_id)
+        .where(is_one(own.c.entity_id), own.c.next_command_id.is_not(None))
+        .where(following.c.order_in_sequence > own.c.order_in_sequence)
+        .where(following.c.order_in_sequence <= last),
+    )
+    return sa.select(*COLUMNS_AHEAD).select_from(PLACED).where(_c.command_id.in_(wanted))
 
 
 def _unseen(name: str, type_: sa.types.TypeEngine[Any]) -> sa.Cast[Any]:

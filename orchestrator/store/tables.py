@@ -68,6 +68,7 @@ _c = command_entity.c
 _is_ready = sa.text("action_state = 'ready'")
 sa.Index(
     "ix_command_entity_ready",  # however many others are done, or not due yet
+    _c.created_at,
     _c.command_id,
     postgresql_where=_is_ready,
     sqlite_where=_is_ready,

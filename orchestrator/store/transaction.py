@@ -173,9 +173,9 @@ class SqlTransaction:
             # Nothing was read under a lock, so this one statement is the whole transaction.
             statement.run_alone(self._engine, given)
 
-    def ready(self, kinds: Collection[str], limit: int) -> list[str]:
-        given = {"kinds": self._known.texts(kinds), "limit_": limit}
-        return [row[0] for row in self._known.ready.run(self._connection, given)]
+    def ready(self, kinds: Collection[str], limit: int, ahead: int) -> list[NewCommand]:
+        given = {"kinds": self._known.texts(kinds), "most": limit, "limit_": ahead}
+        return [codec.to_new(row) for row in self._known.ready.run(self._connection, given)]
 
     def log(self, transitions: Sequence[Transition]) -> None:
         for chunk in chunks(transitions):
@@ -257,7 +257,11 @@ class SqlTransaction:
     def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
         self._connection.execute(
             sa.insert(audit).values(
-                actor=actor, verb=verb, command_id=command_id, reason=reason, at=at
+                actor=codec.storable(actor),
+                verb=verb,
+                command_id=command_id,
+                reason=codec.storable(reason),
+                at=at,
             )
         )
 

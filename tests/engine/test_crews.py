@@ -88,10 +88,10 @@ def test_a_part_that_is_claimed_in_this_unit_is_not_given_to_another(stages: Sta
     stage.submit(Boat())
     with stage.store.begin() as tx:
         unit = UnitOfWork(tx, stage.clock.now(), CREW, stage.rng)
-        (first,) = unit.ready({"crew.oar"}, 1)
+        (first,), _ = unit.ready({"crew.oar"}, 1, ahead=0)
         unit.claim(first, "stage")
 
-        others = unit.ready({"crew.oar"}, PARTS)
+        others, _ = unit.ready({"crew.oar"}, PARTS, ahead=0)
         unit.flush()
 
     assert len(others) == PARTS - 1

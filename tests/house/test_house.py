@@ -20,7 +20,7 @@ ALLOWED_STATE = {("orchestrator.engine.faults", "_armed")}  # the one switchboar
 PURE = {"orchestrator.core", "pydantic"}
 RINGS: dict[str, set[str]] = {
     "orchestrator.core": PURE,
-    "orchestrator.engine": {*PURE, "orchestrator.engine", "structlog", "psutil"},
+    "orchestrator.engine": {*PURE, "orchestrator.engine", "structlog", "psutil", "orjson"},
     "orchestrator.store": {*PURE, "orchestrator.store", "sqlalchemy", "psycopg", "orjson"},
     "orchestrator.monitor": {
         *PURE, "orchestrator.monitor", "sqlalchemy", "structlog", "anyio", "typing_extensions",

@@ -233,24 +233,43 @@ def test_dropped_parts_are_gone_with_all_below(store: Store) -> None:
     assert store.get(below.command_id) is None
 
 
-def test_ready_commands_are_found_the_oldest_first(store: Store) -> None:
+def ready_ids(store: Store, kinds: set[str], limit: int, ahead: int = 0) -> set[str]:
+    with store.begin() as tx:
+        return {one.entity.command_id for one in tx.ready(kinds, limit, ahead)}
+
+
+def test_ready_commands_are_found_with_what_follows_them(store: Store) -> None:
     top, first, second, third = put_tree(store)
-    odd = parts_of(top, 9)[8]._replace(kind='an "odd", \\ {kind}', status=Status.READY)
-    put(store, odd)
-    change(store, third, status=Status.READY)
-    change(store, first, status=Status.READY)
-    change(store, second, status=Status.RUNNING)
+    first = change(store, first, status=Status.READY)
 
     with store.begin() as tx:
-        both = tx.ready({first.kind, "another"}, 5)
-        one = tx.ready({first.kind}, 1)
-        odd_ones = tx.ready({odd.kind}, 5)
-        unknown = tx.ready({"another"}, 5)
+        found = {one.entity.command_id: one for one in tx.ready({first.kind}, 5, 1)}
 
-    assert both == [first.command_id, third.command_id]
-    assert one == [first.command_id]
-    assert odd_ones == [odd.command_id]
-    assert unknown == []
+    assert found.keys() == {top.command_id, first.command_id, second.command_id}
+    assert found[first.command_id].entity == first
+    assert found[first.command_id].payload == store.payload(first.command_id)
+    assert third.command_id not in found
+
+
+def test_those_submitted_first_are_ready_first(store: Store) -> None:
+    late = put(store, root(1, status=Status.READY, created_at=NOW + timedelta(seconds=2)))
+    early = put(store, root(2, status=Status.READY, created_at=NOW))
+    between = put(store, root(3, status=Status.READY, created_at=NOW + timedelta(seconds=1)))
+    put(store, root(4, status=Status.RUNNING, created_at=NOW))
+
+    kinds = {late.kind, early.kind, between.kind}
+
+    assert ready_ids(store, kinds, 1) == {early.command_id}
+    assert ready_ids(store, kinds, 2) == {early.command_id, between.command_id}
+    assert ready_ids(store, kinds, 9) == {early.command_id, between.command_id, late.command_id}
+
+
+def test_only_ready_commands_of_the_kinds_asked_for_are_found(store: Store) -> None:
+    odd = put(store, root(1, status=Status.READY, kind='an "odd", \\ {kind}'))
+    put(store, root(2, status=Status.READY))
+
+    assert ready_ids(store, {odd.kind, "another"}, 5) == {odd.command_id}
+    assert ready_ids(store, {"another"}, 5) == set()
 
 
 def test_thousands_of_parts_are_stored_and_saved(store: Store) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from psycopg.raw_cursor import RawCursor
 
 from orchestrator.core.access import Role, digest_of
 from orchestrator.core.entity import CommandEntity
@@ -23,8 +25,10 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.status import Status
 from orchestrator.store.sql import SqlStore, make_engine
+from orchestrator.store.statements import Statements
 from orchestrator.store.tables import metadata
 from orchestrator.store.tokens import SqlTokens
+from tests import services
 from tests.services import free_port, until
 from tests.store.rows import NOW, SECOND, news, put, put_news, put_tasks, put_tree, root, task
 
@@ -167,3 +171,46 @@ def test_the_secret_of_a_token_is_not_stored(sql_store: SqlStore) -> None:
         rows = connection.execute(sa.select(metadata.tables["api_token"])).all()
 
     assert secret not in str(rows)
+
+
+def test_what_the_outside_says_is_stored_whatever_it_is(sql_store: SqlStore) -> None:
+    command = put(sql_store, root())
+    odd = {"nul\x00": ["half \ud800", 2**70, -(2**70), {"fine": "\\u0000"}]}
+    with sql_store.begin() as tx:
+        tx.insert_task(task(command, message="a\x00b", detail=odd, result="\udfff"))
+        tx.audit("an\x00operator", "stop", command.command_id, "be\x00cause", NOW)
+
+    (found,) = sql_store.tasks([command.command_id])
+
+    assert found.message == "a\ufffdb"
+    assert found.result == "\ufffd"
+    assert found.detail == {
+        "nul\ufffd": ["half \ufffd", str(2**70), str(-(2**70)), {"fine": "\\u0000"}]
+    }
+
+
+SLOW = {"Seq Scan", "Bitmap Heap Scan", "Merge Join", "Hash Join", "Materialize"}
+
+
+@pytest.mark.parametrize("name", ["look", "ready", "heads", "lock_commands", "payloads"])
+def test_what_every_step_sends_finds_its_rows_one_by_one(
+    postgres_store: SqlStore, name: str
+) -> None:
+    """Even planned while the tables are small, and then for good."""
+    services.empty_tables(postgres_store.engine)
+    put_tree(postgres_store)
+    statement = getattr(Statements("postgresql"), name)
+    given = {"ids": "{}", "kinds": "{}", "most": 1, "limit_": 1}
+    with postgres_store.engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        driver: Any = connection.connection.driver_connection
+        cursor = RawCursor(driver)
+        cursor.execute(f"EXPLAIN {statement.text}", [given[one] for one in statement.names])
+        plan = "\n".join(row[0] for row in cursor)
+
+    assert not [one for one in SLOW if one in plan], plan
+
+
+def test_nothing_is_compiled(postgres_store: SqlStore) -> None:
+    with postgres_store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW jit").scalar_one() == "off"

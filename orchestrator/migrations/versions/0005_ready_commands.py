@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.create_index(
         ALL,
         "command_entity",
-        ["command_id"],
+        ["created_at", "command_id"],
         postgresql_where=IS_READY,
         sqlite_where=IS_READY,
     )
