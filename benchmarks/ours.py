@@ -118,10 +118,11 @@ class Ours:
                 deadline_s=order.deadline_s,
                 what=f"the start of {order.commands} outside tasks",
             )
+            connection.execute("CHECKPOINT")  # rest is measured, not the end of the work before it
             before = count_polls(order.room)
             until(
                 lambda: count_polls(order.room) >= before + 2 * SCOPES,
-                deadline_s=60,
+                deadline_s=order.deadline_s,
                 what="two polls of each scope",
             )
             before = count_polls(order.room)

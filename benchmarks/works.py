@@ -69,7 +69,7 @@ def _waiting(*, quick: bool) -> tuple[Work, ...]:
     sizes = (1_000, 10_000) if quick else (10_000, 100_000)
     return tuple(
         Work(key=f"e{size}", title=f"{size:,} commands waiting on outside tasks", figure="idle",
-             unit="% CPU", play="waiting", commands=size, parts=1, window_s=_n(8, 30, quick),
+             unit="% CPU", play="waiting", commands=size, parts=1, window_s=_n(8, 60, quick),
              deadline_s=1200.0)
         for size in sizes
     )  # fmt: skip

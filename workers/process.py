@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 ORPHAN_CHECK_S = 3.0
 WATCH_S = 0.1
-WATCH_IDLE_S = 1.0
+LOOKS = 3  # for orphans, after the last message: two make sure, and one may have been too early
 
 
 class Lease:
@@ -95,18 +95,20 @@ class Process:
 
     def _watch(self) -> None:
         """Fences verbs that hang, calls others for those that are slow, and gives back claims of nobody here."""
-        last_orphan_check = time.monotonic()
+        looks_left, last_look = LOOKS, time.monotonic()
         while not self._stop.wait(WATCH_S):
-            self.runner.busy.wait(WATCH_IDLE_S)
-            self.runner.busy.clear()
-            if self.runner.running:
-                self.runner.busy.set()
+            if not looks_left:
+                self.runner.awake.wait()
+            if self.runner.awake.is_set():
+                looks_left = LOOKS
+                self.runner.doze()
             try:
                 self.runner.fence_expired()
                 self.sender.launch(self.runner.relieve_the_slow())
-                if time.monotonic() - last_orphan_check > ORPHAN_CHECK_S:
-                    last_orphan_check = time.monotonic()
+                if time.monotonic() - last_look > ORPHAN_CHECK_S:
+                    last_look = time.monotonic()
                     self._give_back_orphans()
+                    looks_left -= 1
             except (UnavailableError, ContendedError) as problem:
                 log.warning("watch_failed", why=str(problem))
             except Exception:
@@ -133,6 +135,7 @@ class Process:
     def close(self) -> None:
         """Ends the watch and strikes the process off the register."""
         self._stop.set()
+        self.runner.awake.set()
         self.lease.stop()
 
 

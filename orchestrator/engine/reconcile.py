@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 LIMIT = 500
 CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
-FRESH = timedelta(seconds=2)
+FRESH = timedelta(seconds=5)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 

@@ -76,11 +76,28 @@ class Runner:
         self.running: dict[str, Running] = {}
         self._kinds = frozenset(catalog.kinds)
         self._takes_any = bool(fusion_s and writer.policy.crew)
-        self.busy = threading.Event()  # a verb has begun; cleared by whoever watches them
+        self.awake = (
+            threading.Event()
+        )  # there was a message since `doze`, or one is still worked on
+        self._threads: set[int] = set()
         self.stopping = threading.Event()
 
     def run(self, command_id: str) -> RunReport:
         """Runs the command, if it is to be had, and what follows from it while time allows."""
+        self._threads.add(threading.get_ident())
+        self.awake.set()
+        try:
+            return self._run(command_id)
+        finally:
+            self._threads.discard(threading.get_ident())
+
+    def doze(self) -> None:
+        """Has `awake` tell from now on, for those who have no need to watch where nothing happens."""
+        self.awake.clear()
+        if self._threads:
+            self.awake.set()
+
+    def _run(self, command_id: str) -> RunReport:
         report = RunReport()
         until = time.monotonic() + self.fusion_s
         fault("before_claim")
@@ -112,8 +129,6 @@ class Runner:
         began = time.monotonic()
         expires = began + timeout.total_seconds() if timeout else None
         self.running[entity.command_id] = Running(entity.command_id, entity.attempt, began, expires)
-        if not self.busy.is_set():
-            self.busy.set()
         try:
             request = self.caller.call(claimed, continued=continued)
         finally:

@@ -178,9 +178,9 @@ def task_row(task: TaskEntity) -> dict[str, Any]:
     return asdict(task)
 
 
-def to_task(row: sa.Row[Any]) -> TaskEntity:
-    """Reads a row of `async_task`."""
-    stored = row._mapping
+def to_task(row: Iterable[Any]) -> TaskEntity:
+    """Reads a row of `async_task`, with all its columns."""
+    stored = dict(zip(_TASK_STORED, row, strict=True))
     values = {name: stored[name] for name in TASK_COLUMNS}
     values["state"] = TaskState(values["state"])
     values["status"] = TaskStatus(values["status"])
@@ -278,4 +278,5 @@ CHANGED_COLUMNS = (
 )  # fmt: skip
 PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
 LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")
-TASK_COLUMNS = tuple(column.name for column in async_task.c if column.name != "stamp")
+_TASK_STORED = tuple(column.name for column in async_task.c)
+TASK_COLUMNS = tuple(name for name in _TASK_STORED if name != "stamp")

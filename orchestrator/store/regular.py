@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from orchestrator.core.status import FINAL
 from orchestrator.store.direct import Direct
+from orchestrator.store.stamp import NothingBefore, NothingBeyond
 from orchestrator.store.tables import async_task, command_entity, lease, worker
 from orchestrator.store.types import Instant, instant_text
 
@@ -39,6 +40,17 @@ def _first(column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> sa.ScalarS
     return statement.order_by(column).limit(1).scalar_subquery()
 
 
+_mark = sa.select(NothingBefore().label("mark")).subquery("m")
+CHANGED = sa.select(_mark.c.mark, async_task).select_from(
+    _mark.outerjoin(
+        async_task,
+        sa.and_(
+            _t.stamp >= sa.bindparam("since", type_=sa.BigInteger()), _t.stamp < NothingBeyond()
+        ),
+    )
+)
+"""One statement, for rows and mark must come from one look; with no row there is still the mark."""
+NOW = sa.select(sa.func.clock_timestamp())
 SIGNS = sa.select(
     (_first(_c.wake_at) <= _now).label("due"),
     (_first(_c.deadline, CAN_BE_LATE) <= _now).label("overdue_roots"),
@@ -72,7 +84,9 @@ class Regular:
 
     def __init__(self, dialect: str) -> None:
         self._has_times = dialect == "postgresql"
+        self.now = Direct(NOW, dialect)
         self.signs = Direct(SIGNS, dialect)
+        self.changed = Direct(CHANGED, dialect)
         self.renew = Direct(RENEW, dialect)
         self.take_lease = Direct(TAKE_LEASE, dialect)
 

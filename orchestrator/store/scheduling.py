@@ -16,18 +16,11 @@ from orchestrator.core.status import TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.regular import CAN_BE_LATE, IS_CLAIMED_BY_A_STRANGER, Regular
-from orchestrator.store.stamp import NothingBefore, NothingBeyond
+from orchestrator.store.stamp import NothingBefore
 from orchestrator.store.tables import async_task, command_entity, lease, worker
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
 CLAIMS = 500  # of strangers, at a time
-_mark = sa.select(NothingBefore().label("mark")).subquery("m")
-CHANGED = sa.select(_mark.c.mark, async_task).select_from(
-    _mark.outerjoin(
-        async_task, sa.and_(_t.stamp >= sa.bindparam("since"), _t.stamp < NothingBeyond())
-    )
-)
-"""One statement, for rows and mark must come from one look; with no row there is still the mark."""
 
 
 class Scheduling:
@@ -100,11 +93,11 @@ class Scheduling:
 
     def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:
         """Gives the tasks written since the mark `since`, and the mark to go on from; None gives only that."""
-        with self.reading() as connection:
-            if since is None:
+        if since is None:
+            with self.reading() as connection:
                 return [], connection.execute(sa.select(NothingBefore())).scalar_one()
-            rows = connection.execute(CHANGED, {"since": since}).all()
-        return [codec.to_task(row) for row in rows if row.task_id is not None], rows[0].mark
+        rows = self.alone(self._regular.changed, {"since": since})
+        return [codec.to_task(task) for _, *task in rows if task[0] is not None], rows[0][0]
 
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
         """Gives the tasks whose lease or deadline has passed."""

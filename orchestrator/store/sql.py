@@ -169,9 +169,9 @@ class SqlStore(Watching, Scheduling, Retention, Feed):
     def now(self) -> datetime:
         if self.engine.dialect.name == "sqlite":
             return datetime.now(UTC)
-        with self.reading() as connection:
-            found: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        return found.astimezone(UTC)
+        ((found,),) = self.alone(self._regular.now, {})
+        at: datetime = found
+        return at.astimezone(UTC)
 
     def close(self) -> None:
         """Gives back all connections."""
