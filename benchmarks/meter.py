@@ -12,7 +12,7 @@ from benchmarks.servers import Servers
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The meters at one moment; all but `memory_bytes` and `connections` only grow.
+    """The meters at one moment; all but `memory_bytes`, which leaves the caller out, only grow.
 
     `writes` counts the transactions that wrote (each takes a transaction number, so unlike the
     statistics views it is exact at once), `statements` everything sent to the database, BEGIN and
@@ -61,7 +61,7 @@ class Meter:
             wal_bytes=int(row[1]),
             broker_commands=int(info["total_commands_processed"]),
             cpu_s=sum(_cpu_s(process) for process in (*own, *theirs)),
-            memory_bytes=sum(_memory_bytes(process) for process in own),
+            memory_bytes=sum(_memory_bytes(process) for process in own[1:]),
         )
 
 
@@ -69,7 +69,7 @@ def cost(before: Reading, after: Reading, units: int) -> dict[str, float | None]
     """Gives the costs per unit of work between two readings, and the memory at the end.
 
     CPU is in milliseconds over all processes, the servers' included; memory in bytes over the
-    contestant's own.
+    contestant's own without its caller.
     """
     statements = None
     if before.statements is not None and after.statements is not None:

@@ -60,10 +60,8 @@ class Ours:
         return self._app
 
     def worker_commands(self) -> Sequence[Sequence[str]]:
-        options = ["--pool", "threads", "--concurrency", str(self._order.threads)]
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "warning"]
-        celery = [sys.executable, "-m", "celery", "-A", "workers", "worker", *options, *quiet]
-        return [[*celery, "-n", f"w{number}@bench"] for number in range(self._order.workers)]
+        one = [sys.executable, "-m", "workers.worker", "-c", str(self._order.threads)]
+        return [[*one, "-n", f"w{number}@bench"] for number in range(self._order.workers)]
 
     def await_workers(self) -> None:
         until(

@@ -15,7 +15,6 @@ from orchestrator.cli.up.ports import HERE
 BROKER, SIMULATORS, SERVICES = 0, 1, 2
 FLOWER_PORT = 5555
 VDSM_PORT = 54321
-CONCURRENCY = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +112,8 @@ def api(host: str, port: int) -> Part:
 def worker(node: str) -> Part:
     """A Celery worker; threads, because verbs wait for others more than they compute."""
     command = (
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "workers", "worker"),
-        *("--pool", "threads", "--concurrency", str(CONCURRENCY)),
-        *("-n", f"{node}@%h", "-E", "--loglevel", "warning"),
+        *(sys.executable, "-m", "workers.worker"),
+        *("-n", f"{node}@%h", "--task-events"),
     )
     return Part(name=node, command=command, stage=SERVICES)
 
