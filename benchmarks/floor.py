@@ -44,7 +44,7 @@ class Floor:
             connection.execute("VACUUM ANALYZE command")
 
     def floor(self, processes: Processes) -> Answer:
-        """Lets two processes of eight threads write for the length of the window."""
+        """Lets two processes of many threads write for the length of the window."""
         order = self._order
         context = multiprocessing.get_context("spawn")
         start = context.Barrier(order.workers + 1)

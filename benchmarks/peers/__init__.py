@@ -63,7 +63,7 @@ OURS = Peer(
     module="benchmarks.ours",
     environment=None,
     works="abcdefghi",
-    setting="PostgreSQL and Redis, two workers with 8 threads, one scheduler, fusion on",
+    setting="PostgreSQL and Redis, two workers with 16 threads, one scheduler, fusion on",
 )
 UNFUSED = Peer(
     name="ours-unfused",

@@ -143,16 +143,31 @@ class Writer:
         time.sleep(0)
         with self._guard:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_LIMIT))]
+        # Who claims what a nudge named waits for its row; who takes what is ready has locked such rows. In one
+        # transaction, two of them could wait for each other.
+        claims = [one for one in batch if _is_claim(one)]
+        others = [one for one in batch if not _is_claim(one)]
         try:
-            self._write_together(batch)
+            self._write_or_tell(claims)
+            for one in claims:
+                if one.takes_any and one.claimed is None and one.error is None:
+                    one.command_id = ""  # somebody was quicker: whatever else is ready will do
+                    others.append(one)
+            self._write_or_tell(others)
+        finally:
+            for one in (*claims, *others):
+                one.wake()
+
+    def _write_or_tell(self, batch: list[Request]) -> None:
+        """Writes a batch, or each of them alone when it fails; the error of one is told to that one."""
+        try:
+            if batch:
+                self._write_together(batch)
         except Exception as problem:
             if len(batch) == 1:
                 batch[0].error = problem
             else:
                 self._write_apart(batch)
-        finally:
-            for request in batch:
-                request.wake()
 
     def _write_apart(self, batch: list[Request]) -> None:
         for request in batch:
@@ -263,7 +278,8 @@ class Writer:
 
         A worker that may not go on itself passes the word: it has one of those nudged.
         """
-        idle = [one for one in batch if one.takes_any and one.accepted and one.claimed is None]
+        away = [one for one in batch if one.takes_any and one.accepted and one.claimed is None]
+        idle = [one for one in away if not _is_claim(one)]
         for kinds in {one.kinds for one in idle}:
             able = [one for one in idle if one.kinds == kinds and one.worker_id]
             tired = [one for one in idle if one.kinds == kinds and not one.worker_id]
@@ -341,7 +357,7 @@ def _write_one(unit: UnitOfWork, request: Request) -> None:
     fresh = [one for one in unit.became_ready if one not in ready_before]
     request.ended_roots = unit.ended_roots[ended_before:]
     if request.worker_id and not _keeps(unit, request):
-        wanted = fresh if request.event is not None else [request.command_id]
+        wanted = [request.command_id] if _is_claim(request) else fresh
         _claim_first(unit, request, wanted)
         fresh = [one for one in fresh if one in unit.became_ready]
     request.ready = [unit.known(one) for one in _leave_to_crew(unit, fresh)]

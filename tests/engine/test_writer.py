@@ -52,13 +52,15 @@ def done(leaf: CommandEntity) -> Request:
     return Request(leaf.command_id, ev.Done(leaf.attempt), seen=leaf, near=(leaf.parent_id or "",))
 
 
-def while_locks_are_waited_for(patch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[int]:
+def while_locks_are_waited_for(
+    patch: pytest.MonkeyPatch, act: Callable[[], None]
+) -> list[UnitOfWork]:
     """Has something happen while the first unit of work loads; gives how many units there were."""
-    load, units = UnitOfWork.load, list[int]()
+    load, units = UnitOfWork.load, list[UnitOfWork]()
 
     def slow_load(self: UnitOfWork, ids: Iterable[str]) -> None:
-        if id(self) not in units:
-            units.append(id(self))
+        if self not in units:
+            units.append(self)
         if len(units) == 1:
             act()
         load(self, ids)
