@@ -22,7 +22,7 @@ from orchestrator.engine.writer import Claimed, Request, Writer, call_hand
 
 log = structlog.get_logger(__name__)
 
-SLOW_S = 0.1
+SLOW_S = 0.1  # a verb that takes longer is worth a message of its own
 
 
 @dataclass(slots=True)
@@ -76,9 +76,7 @@ class Runner:
         self.running: dict[str, Running] = {}
         self._kinds = frozenset(catalog.kinds)
         self._takes_any = bool(fusion_s and writer.policy.crew)
-        self.awake = (
-            threading.Event()
-        )  # there was a message since `doze`, or one is still worked on
+        self.awake = threading.Event()  # some message is worked on, or was since `doze`
         self._threads: set[int] = set()
         self.stopping = threading.Event()
 
@@ -184,8 +182,6 @@ class Runner:
         ]
         if not slow or not self._takes_any:
             return []
-        for one in slow:
-            one.is_relieved = True
         called: list[CommandEntity] = []
 
         def call(unit: UnitOfWork) -> None:
@@ -193,6 +189,8 @@ class Runner:
             called[:] = [call_hand(unit, one) for one in ids]
 
         self.writer.write(Request("", work=call))
+        for one in slow:
+            one.is_relieved = True
         return called
 
 

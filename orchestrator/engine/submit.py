@@ -27,7 +27,7 @@ from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
-TOGETHER = 100
+TOGETHER = 100  # commands of `submit_many` in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
