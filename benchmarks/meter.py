@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
 
 from benchmarks.servers import Servers
+
+SETTLE_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class Reading:
     wal_bytes: int
     broker_commands: int
     cpu_s: float
+    cpu_after_s: float
     memory_bytes: int
 
 
@@ -36,6 +40,8 @@ class Meter:
         self._pid = contestant_pid
 
     def read(self) -> Reading:
+        """Reads all meters; the CPU before and after, for the reading costs the servers some, too."""
+        cpu_s = self._cpu_s()
         servers = self._servers
         with servers.connect() as connection:
             row = connection.execute(
@@ -54,15 +60,20 @@ class Meter:
         info = servers.redis().info("stats")
         assert isinstance(info, dict)
         own = list(_family(self._pid))
-        theirs = [*_family(servers.postgres_pid), *_family(servers.redis_pid)]
+        time.sleep(SETTLE_S)  # the server notes what its ended process used
         return Reading(
             writes=int(row[0]),
             statements=statements,
             wal_bytes=int(row[1]),
             broker_commands=int(info["total_commands_processed"]),
-            cpu_s=sum(_cpu_s(process) for process in (*own, *theirs)),
+            cpu_s=cpu_s,
+            cpu_after_s=self._cpu_s(),
             memory_bytes=sum(_memory_bytes(process) for process in own[1:]),
         )
+
+    def _cpu_s(self) -> float:
+        pids = (self._pid, self._servers.postgres_pid, self._servers.redis_pid)
+        return sum(_cpu_s(process) for pid in pids for process in _family(pid))
 
 
 def cost(before: Reading, after: Reading, units: int) -> dict[str, float | None]:
@@ -71,6 +82,7 @@ def cost(before: Reading, after: Reading, units: int) -> dict[str, float | None]
     CPU is in milliseconds over all processes, the servers' included; memory in bytes over the
     contestant's own without its caller.
     """
+    spent_s = after.cpu_s - before.cpu_after_s
     statements = None
     if before.statements is not None and after.statements is not None:
         statements = (after.statements - before.statements) / units
@@ -79,8 +91,8 @@ def cost(before: Reading, after: Reading, units: int) -> dict[str, float | None]
         "statements": statements,
         "wal_bytes": (after.wal_bytes - before.wal_bytes) / units,
         "broker_commands": (after.broker_commands - before.broker_commands) / units,
-        "cpu_ms": (after.cpu_s - before.cpu_s) * 1000 / units,
-        "cpu_s": after.cpu_s - before.cpu_s,
+        "cpu_ms": spent_s * 1000 / units,
+        "cpu_s": spent_s,
         "memory_bytes": float(after.memory_bytes),
     }
 

@@ -84,8 +84,8 @@ def _growth(*, quick: bool) -> tuple[Work, ...]:
         for parts in (10, 100, 1_000, 10_000) if parts <= steps
     )  # fmt: skip
     stored = tuple(
-        _steps(f"gs{count}", f"100 × 10 steps beside {count:,} stored commands", play="stored",
-               commands=100, stored=count, deadline_s=1200.0)
+        _steps(f"gs{count}", f"{_n(100, 500, quick)} × 10 steps beside {count:,} stored commands",
+               play="stored", commands=_n(100, 500, quick), stored=count, deadline_s=1200.0)
         for count in ((1_000, 20_000) if quick else (1_000, 100_000, 1_000_000))
     )  # fmt: skip
     return (*trees, *stored)

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -28,14 +29,20 @@ LOOKS = 3  # for orphans, after the last message: two make sure, and one may hav
 
 
 class Lease:
-    """Renews a process' lease in a thread of its own, however busy the others are."""
+    """Renews a process' lease in a thread of its own, however busy the others are.
 
-    def __init__(self, wired: Wiring, role: str, name: str) -> None:
+    Who has claimed nothing is not missed should its lease run out, so it renews it half as often.
+    """
+
+    def __init__(
+        self, wired: Wiring, role: str, name: str, *, is_idle: Callable[[], bool] = lambda: True
+    ) -> None:
         self._wired = wired
         self.worker_id = f"{role}-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._role, self._name = role, name
         self._place = here()
         self._started_at = datetime.now(UTC)
+        self._is_idle = is_idle
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -70,13 +77,20 @@ class Lease:
         )
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._wired.settings.heartbeat_seconds):
+        while not self._stop.wait(self._rest_s()):
             try:
                 self.renew()
             except (UnavailableError, ContendedError) as problem:
                 log.warning("heartbeat_failed", why=str(problem))
             except Exception:  # a process that lives and is held for dead would do no good
                 log.exception("heartbeat_broke")
+
+    def _rest_s(self) -> float:
+        settings = self._wired.settings
+        often = settings.heartbeat_seconds
+        return (
+            max(often, min(2 * often, settings.lease_seconds / 1.5)) if self._is_idle() else often
+        )
 
 
 class Process:
@@ -85,13 +99,17 @@ class Process:
     def __init__(self, wired: Wiring) -> None:
         points.arm_from_environment()
         self._wired = wired
-        self.lease = Lease(wired, "worker", os.environ.get("CELERY_WORKER_NAME") or _name())
+        name = os.environ.get("CELERY_WORKER_NAME") or _name()
+        self.lease = Lease(wired, "worker", name, is_idle=self._is_idle)
         self.runner = wired.runner(self.lease.worker_id)
         self.sender = wired.sender
         self._suspects: set[tuple[str, int]] = set()
         self._stop = threading.Event()
         self.lease.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def _is_idle(self) -> bool:
+        return not self.runner.awake.is_set()
 
     def _watch(self) -> None:
         """Fences verbs that hang, calls others for those that are slow, and gives back claims of nobody here."""

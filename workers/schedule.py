@@ -52,7 +52,7 @@ class Scheduler:
 
     def _lead(self, led_until: float) -> float:
         now = time.monotonic()
-        if now > led_until - LEADERSHIP_S / 2:
+        if now > led_until - LEADERSHIP_S / 3:
             if not self._wired.store.lead(LEADERSHIP, self._lease.worker_id, LEADERSHIP_S):
                 self._reconciler.step_down()
                 return 0.0

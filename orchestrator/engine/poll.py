@@ -24,9 +24,8 @@ log = structlog.get_logger(__name__)
 
 BACK_OFF_MOST = 32
 READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which nothing else tells
-REST_PER_TASK = timedelta(
-    milliseconds=5
-)  # to read the answer about a task costs the adapter some µs
+# To read the answer about a task costs a microsecond: so polling takes at most a few thousandths of a core.
+REST_PER_TASK = timedelta(milliseconds=10)
 LONGEST_REST = timedelta(seconds=30)
 
 
