@@ -77,7 +77,7 @@ class Lease:
         )
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._rest_s()):
+        while not self._stop.wait(self.rest_s):
             try:
                 self.renew()
             except (UnavailableError, ContendedError) as problem:
@@ -85,7 +85,9 @@ class Lease:
             except Exception:  # a process that lives and is held for dead would do no good
                 log.exception("heartbeat_broke")
 
-    def _rest_s(self) -> float:
+    @property
+    def rest_s(self) -> float:
+        """How long it waits before it renews the lease again, in seconds."""
         settings = self._wired.settings
         often = settings.heartbeat_seconds
         return (

@@ -12,7 +12,6 @@ import sys
 from celery.utils.nodenames import default_nodename, host_format
 
 from orchestrator.core.errors import OrchestratorError
-from workers.celery import app
 from workers.wiring import wiring
 
 CONCURRENCY = 16
@@ -28,10 +27,11 @@ def main() -> None:
     parser.add_argument("-E", "--task-events", action="store_true", help="tell Flower of each task")
     asked = parser.parse_args()
     try:
-        wiring()
+        wired = wiring()
+        wired.catalog, wired.store  # noqa: B018 - what is wrong with them is said now
     except OrchestratorError as problem:
         sys.exit(str(problem))
-    worker = app.Worker(
+    worker = wired.celery.Worker(
         hostname=host_format(default_nodename(asked.hostname)),
         concurrency=asked.concurrency,
         pool_cls=asked.pool,

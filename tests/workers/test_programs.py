@@ -95,3 +95,21 @@ def test_a_token_is_made_for_a_role_that_there_is(environment: dict[str, str]) -
     assert (made.returncode, made.stdout[:4]) == (0, "orc_"), made.stderr
     assert (again.returncode, wrong.returncode) == (1, 2)
     assert "a token named 'ci' (operator) is in force" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("DATABASE_URL", "nonsense", "the database URL 'nonsense' cannot be read"),
+        ("MODULES", "no_such_module", "the module 'no_such_module' (setting MODULES)"),
+        ("CREW", "many", "a setting is wrong: crew"),
+    ],
+)
+def test_a_wrong_setting_stops_a_worker_with_a_sentence(
+    environment: dict[str, str], setting: str, value: str, says: str
+) -> None:
+    done = run(environment | {f"ORCHESTRATOR_{setting}": value}, "-m", "workers.worker")
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
