@@ -41,7 +41,7 @@ class Work:
 def works(*, quick: bool) -> tuple[Work, ...]:
     """Gives all works, in the sizes of a full run or of a quick one."""
     return (
-        _steps("0", "one durable step, two processes × 8 writers", play="floor",
+        _steps("0", "one durable step, two processes × 16 writers", play="floor",
                commands=16, window_s=2 if quick else 5),
         _steps("a", f"{_n(100, 500, quick)} commands × 10 steps in sequence",
                commands=_n(100, 500, quick)),

@@ -24,7 +24,7 @@ from orchestrator.engine.work import UnitOfWork
 
 BATCH_LIMIT = 64
 AHEAD = 32  # parts of a sequence that are read at once with the one that is claimed
-AHEAD_LIMIT = 2_000
+AHEAD_LIMIT = 1_000
 TRIES = 5
 
 
