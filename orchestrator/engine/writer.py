@@ -66,9 +66,7 @@ class Request:
     ended_roots: list[str] = field(default_factory=list)
     error: BaseException | None = None
     has_pen: bool = False
-    asleep: threading.Lock | None = (
-        None  # held while its thread waits to hear of it; lighter than an Event
-    )
+    asleep: threading.Lock | None = None  # held while its thread waits; lighter than an Event
 
     def sleep(self) -> Callable[[], object]:
         """Gives what blocks until `wake` is called."""
@@ -172,14 +170,14 @@ class Writer:
     def _write_apart(self, batch: list[Request]) -> None:
         for request in batch:
             try:
-                self._write_together([request])
+                self._write_together([request], lets_in=False)
             except Exception as problem:
                 request.error = problem
 
-    def _write_together(self, batch: list[Request]) -> None:
+    def _write_together(self, batch: list[Request], *, lets_in: bool = True) -> None:
         for attempt in range(TRIES + 1):
             try:
-                self._transact(batch, trusting=attempt == 0)
+                self._transact(batch, trusting=attempt == 0, lets_in=lets_in and attempt == 0)
             except (ContendedError, ConflictError) as problem:
                 # What was read ahead may be stale, and then so is a conflict that it led to.
                 if attempt == TRIES or (attempt and isinstance(problem, ConflictError)):
@@ -191,7 +189,7 @@ class Writer:
             else:
                 return
 
-    def _transact(self, batch: list[Request], *, trusting: bool) -> None:
+    def _transact(self, batch: list[Request], *, trusting: bool, lets_in: bool) -> None:
         with self.store.begin() as tx:
             unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
             self._look_at_claims(tx, batch)
@@ -201,7 +199,7 @@ class Writer:
             unit.load(
                 one for request in batch for one in (request.command_id, *request.near) if one
             )
-            if trusting:
+            if lets_in:
                 self._let_in(unit, batch)
             for request in batch:
                 _write_one(unit, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Thread
 
 import pytest
@@ -69,9 +70,14 @@ def while_locks_are_waited_for(
     return units
 
 
+def write(stage: Stage, request: Request) -> None:
+    with suppress(ArithmeticError):
+        stage.writer.write(request)
+
+
 def come_later(stage: Stage, requests: Iterable[Request]) -> list[Thread]:
     """Has others write these requests, and returns when all of them are waiting."""
-    threads = [Thread(target=stage.writer.write, args=(one,)) for one in requests]
+    threads = [Thread(target=write, args=(stage, one), daemon=True) for one in requests]
     end = time.monotonic() + DEADLINE_S
     for count, thread in enumerate(threads, 1):
         thread.start()
@@ -142,3 +148,38 @@ def test_one_that_was_let_in_and_is_refused_harms_nobody(
 
     assert stale.accepted
     assert stage.orchestrator.get(tree).status is Status.SUCCEEDED
+
+
+def test_who_comes_while_a_broken_batch_is_written_one_by_one_is_not_forgotten(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stages(Leaf, Tree)
+    tree = stage.submit(Tree(leaves=3))
+    first, second, third = claimed_leaves(stage, tree)
+    broken = done(second)
+    broken.before = break_down
+    coming: list[Thread] = []
+    load, loads = UnitOfWork.load, list[UnitOfWork]()
+
+    def slow_load(self: UnitOfWork, ids: Iterable[str]) -> None:
+        if self not in loads:
+            loads.append(self)
+            if len(loads) == 1:  # the batch; the broken one is let into it
+                coming.extend(come_later(stage, [broken]))
+            elif len(loads) == 2:  # the first, written apart
+                coming.extend(come_later(stage, [done(third)]))
+        load(self, ids)
+
+    monkeypatch.setattr(UnitOfWork, "load", slow_load)
+    stage.writer.write(done(first))
+    for thread in coming:
+        thread.join(DEADLINE_S)
+
+    assert not any(thread.is_alive() for thread in coming)
+    assert isinstance(broken.error, ArithmeticError)
+    ended = {one.command_id for one in stage.orchestrator.tree(tree) if one.status.is_final}
+    assert ended == {first.command_id, third.command_id}
+
+
+def break_down(_unit: UnitOfWork) -> None:
+    raise ArithmeticError("broken")
