@@ -1,7 +1,7 @@
 """A Celery worker as a program of its own.
 
 `celery -A workers worker` does the same, and takes all of Celery's options. That command loads every plug-in of
-Celery's first, Flower and a shell among them: a third of a second and some 15 MB for each worker.
+Celery's first, Flower and a shell among them: a third of a second and some 12 MB for each worker.
 """
 
 from __future__ import annotations

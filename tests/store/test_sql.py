@@ -211,6 +211,22 @@ def test_what_every_step_sends_finds_its_rows_one_by_one(
     assert not [one for one in SLOW if one in plan], plan
 
 
+def test_what_one_is_about_to_take_is_passed_over_by_others(postgres_store: SqlStore) -> None:
+    services.empty_tables(postgres_store.engine)
+    for number in (1, 2):
+        put(postgres_store, root(number, status=Status.READY))
+    kinds = {root().kind}
+
+    with postgres_store.begin() as one, postgres_store.begin() as other:
+        (first,) = one.ready(kinds, 1, 0)
+        (second,) = other.ready(kinds, 5, 0)
+
+    assert {first.entity.command_id, second.entity.command_id} == {
+        root(1).command_id,
+        root(2).command_id,
+    }
+
+
 def test_nothing_is_compiled(postgres_store: SqlStore) -> None:
     with postgres_store.engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW jit").scalar_one() == "off"
