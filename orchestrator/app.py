@@ -19,6 +19,7 @@ from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
 from orchestrator.engine.control import Control
+from orchestrator.engine.grants import Grants
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
@@ -62,6 +63,7 @@ class Orchestrator:
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
         self._reporter = Reporter(writer)
+        self.grants = Grants(writer)
         self._watch = watch or (lambda _id: nullcontext(lambda seconds, _most: time.sleep(seconds)))
 
     # --- submitting ------------------------------------------------------------------------------
@@ -71,19 +73,24 @@ class Orchestrator:
         command: Command,
         *,
         owner: str = "engine",
+        owner_type: str = "user",
+        submitted_by: str | None = None,
         idempotency_key: str | None = None,
         correlation_id: str | None = None,
         deadline: datetime | timedelta | None = None,
     ) -> Handle:
         """Stores the command with its whole plan and has it begin.
 
-        `deadline` is a time, or how long from now. Raises BadInputError when it cannot be accepted, and
+        `deadline` is a time, or how long from now; `submitted_by` names the token that it came with. Raises
+        BadInputError when it cannot be accepted, and
         ConflictError when the idempotency key stands for another request.
         """
         if isinstance(deadline, timedelta):
             deadline = self._clock.now() + deadline
         origin = Origin(
             owner=owner,
+            owner_type=owner_type,
+            submitted_by=submitted_by,
             idempotency_key=idempotency_key,
             correlation_id=correlation_id,
             deadline=deadline,
@@ -218,14 +225,29 @@ class Orchestrator:
     # --- vendors ---------------------------------------------------------------------------------
 
     def attach(
-        self, parent_id: str, command: Command, *, owner: str, idempotency_key: str | None = None
+        self,
+        parent_id: str,
+        command: Command,
+        *,
+        owner: str,
+        owner_type: str = "user",
+        submitted_by: str | None = None,
+        idempotency_key: str | None = None,
+        vendor: str | None = None,
     ) -> Handle:
         """Adds a part to a command that waits for its parts or for work outside.
 
-        Raises ConflictError when it takes no parts now, or the key stands for another request.
+        With `vendor`, only where that vendor may: below its own, or where it was let in. Raises NotAllowedError
+        else, and ConflictError when the command takes no parts now, or the key stands for another request.
         """
+        origin = Origin(
+            owner=owner,
+            owner_type=owner_type,
+            submitted_by=submitted_by,
+            idempotency_key=idempotency_key,
+        )
         submitted = self._submitter.attach(
-            self.resolve_id(parent_id), command, owner=owner, idempotency_key=idempotency_key
+            self.resolve_id(parent_id), command, origin, vendor=vendor
         )
         self._launch(submitted.ready)
         return Handle(submitted.command_id, submitted.repeated)

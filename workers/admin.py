@@ -79,7 +79,15 @@ def config(wired: Wiring, _: argparse.Namespace) -> None:
 
 def token(wired: Wiring, asked: argparse.Namespace) -> None:
     """Makes a token and prints it; it cannot be shown again."""
-    print(wired.tokens.create(asked.name, Role(asked.role)))
+    age = None if asked.expires_in_s is None else timedelta(seconds=asked.expires_in_s)
+    made = wired.tokens.create(
+        asked.name,
+        Role(asked.role),
+        vendor=asked.vendor,
+        expires_at=None if age is None else wired.clock.now() + age,
+        acts_for_others=asked.acts_for_others,
+    )
+    print(made)
 
 
 def gc(wired: Wiring, asked: argparse.Namespace) -> None:
@@ -94,7 +102,16 @@ VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]]
     "upgrade": (upgrade, []),
     "current": (current, []),
     "config": (config, []),
-    "token": (token, [(("name",), {}), (("role",), {"choices": [one.value for one in Role]})]),
+    "token": (
+        token,
+        [
+            (("name",), {}),
+            (("role",), {"choices": [one.value for one in Role]}),
+            (("--vendor",), {}),
+            (("--expires-in-s",), {"type": float}),
+            (("--acts-for-others",), {"action": "store_true"}),
+        ],
+    ),
     "gc": (
         gc,
         [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import commands, external, feed, health, login, registers
+from orchestrator.api import commands, external, feed, grants, health, login, registers
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.gate import Gate
 from orchestrator.api.metrics import Metrics
@@ -62,7 +62,7 @@ def make_app(
     app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1")
-    for part in (commands, external, feed, registers, login):
+    for part in (commands, external, grants, feed, registers, login):
         version_1.include_router(part.router)
     app.include_router(version_1)
     app.include_router(login.short_router)

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
+from orchestrator.api import submissions
 from orchestrator.api.bodies import (
     Cursor,
     IdempotencyKey,
@@ -17,13 +18,11 @@ from orchestrator.api.bodies import (
     Statuses,
     Submission,
     Verdict,
-    check_deadline,
     command_query,
     read_statuses,
 )
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.login import Operator, Reader
-from orchestrator.core.entity import CommandEntity
+from orchestrator.api.login import Follower
 from orchestrator.core.query import CommandQuery
 from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
 
@@ -35,56 +34,47 @@ Ordered = Annotated[Order, Body(default_factory=Order)]
 def submit(
     body: Submission,
     response: Response,
-    caller: Operator,
+    caller: Follower,
     desk: AtDesk,
     idempotency_key: IdempotencyKey = None,
 ) -> CommandView:
     """Submits a command. The same Idempotency-Key gives the same command, with 200."""
-    command = desk.orchestrator.make(body.kind, body.parameters)
-    check_deadline(body.deadline, desk.orchestrator.store.now())
-    submitted = desk.orchestrator.submit(
-        command,
-        owner=body.owner or caller.name,
-        idempotency_key=idempotency_key,
-        correlation_id=body.correlation_id,
-        deadline=body.deadline,
-    )
+    submitted = submissions.submit(caller, body, idempotency_key, desk)
     response.status_code = 200 if submitted.repeated else 201
     response.headers["Location"] = f"/api/v1/commands/{submitted.id}"
-    return desk.monitor.show(desk.orchestrator.get(submitted.id))
+    return desk.sees(caller).show(desk.orchestrator.get(submitted.id))
 
 
 @router.get("")
 def list_commands(
-    _: Reader, desk: AtDesk, query: Annotated[CommandQuery, Depends(command_query)]
+    caller: Follower, desk: AtDesk, query: Annotated[CommandQuery, Depends(command_query)]
 ) -> CommandList:
     """Lists commands, newest first."""
-    return desk.monitor.commands(query)
+    return desk.sees(caller).commands(query)
 
 
 @router.get("/{command_id}")
-def show(command_id: str, _: Reader, desk: AtDesk) -> CommandDetail:
+def show(command_id: str, caller: Follower, desk: AtDesk) -> CommandDetail:
     """Shows a command with its parameters, return value, tasks outside and locks."""
-    return desk.monitor.detail(desk.orchestrator.get(command_id))
+    return desk.sees(caller).detail(desk.orchestrator.get(command_id))
 
 
 @router.get("/{command_id}/tree")
 def show_tree(
     command_id: str,
-    _: Reader,
+    caller: Follower,
     desk: AtDesk,
     depth: Annotated[int | None, Query(ge=0, description="levels below the command")] = None,
 ) -> StreamingResponse:
     """Shows a command with all below it: each has its parts in `parts_list`."""
-    tree = desk.orchestrator.tree(command_id)
-    shown = [json.dumps(one) for one in desk.monitor.tree(tree)]
-    return StreamingResponse(nested(tree, shown, depth), media_type="application/json")
+    views = desk.sees(caller).tree(desk.orchestrator.tree(command_id))
+    return StreamingResponse(nested(views, depth), media_type="application/json")
 
 
 @router.get("/{command_id}/parts")
 def list_parts(
     command_id: str,
-    _: Reader,
+    caller: Follower,
     desk: AtDesk,
     status: Statuses = None,
     limit: Limit = 100,
@@ -92,58 +82,62 @@ def list_parts(
 ) -> CommandList:
     """Lists the direct parts of a command in the order of its plan, for trees too large to show."""
     parent = desk.orchestrator.resolve_id(command_id)
-    return desk.monitor.parts(parent, read_statuses(status), limit, cursor)
+    return desk.sees(caller).parts(parent, read_statuses(status), limit, cursor)
 
 
 @router.get("/{command_id}/events")
 def list_events(
-    command_id: str, _: Reader, desk: AtDesk, limit: Limit = 200, cursor: Cursor = None
+    command_id: str, caller: Follower, desk: AtDesk, limit: Limit = 200, cursor: Cursor = None
 ) -> EventPage:
     """Lists what happened to a command, oldest first."""
-    return desk.monitor.history(desk.orchestrator.resolve_id(command_id), cursor, limit)
+    return desk.sees(caller).history(desk.orchestrator.resolve_id(command_id), cursor, limit)
 
 
 @router.post("/{command_id}/stop")
-def stop(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
+def stop(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> CommandView:
     """Stops a command and all below it; what it did is undone."""
+    submissions.check_steers(caller, command_id, desk)
     desk.orchestrator.stop(command_id, order.reason, actor=caller.name)
-    return desk.monitor.show(desk.orchestrator.get(command_id))
+    return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 
 @router.post("/{command_id}/restart")
-def restart(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
+def restart(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> CommandView:
     """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
+    submissions.check_steers(caller, command_id, desk)
     desk.orchestrator.restart(command_id, order.reason, actor=caller.name)
-    return desk.monitor.show(desk.orchestrator.get(command_id))
+    return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 
 @router.post("/{command_id}/skip")
-def skip(command_id: str, caller: Operator, desk: AtDesk, order: Ordered) -> CommandView:
+def skip(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> CommandView:
     """Goes on without a command that has not begun or is stuck."""
+    submissions.check_steers(caller, command_id, desk)
     desk.orchestrator.skip(command_id, order.reason, actor=caller.name)
-    return desk.monitor.show(desk.orchestrator.get(command_id))
+    return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 
 @router.post("/{command_id}/resolve")
-def resolve(command_id: str, verdict: Verdict, caller: Operator, desk: AtDesk) -> CommandView:
+def resolve(command_id: str, verdict: Verdict, caller: Follower, desk: AtDesk) -> CommandView:
     """Says how a command came out that needs attention."""
+    submissions.check_steers(caller, command_id, desk)
     desk.orchestrator.resolve(
         command_id, verdict.as_outcome, verdict.reason, value=verdict.value, actor=caller.name
     )
-    return desk.monitor.show(desk.orchestrator.get(command_id))
+    return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 
-def nested(tree: list[CommandEntity], shown: list[str], depth: int | None) -> Iterator[str]:
+def nested(views: list[CommandView], depth: int | None) -> Iterator[str]:
     """Writes the tree as nested JSON without nested calls: plans may be a thousand levels deep."""
     levels: dict[str, int] = {}
     open_levels = 0
-    for command, text in zip(tree, shown, strict=True):
-        level = levels.get(command.parent_id or "", -1) + 1
-        levels[command.command_id] = level
+    for view in views:
+        level = levels.get(view["parent_id"] or "", -1) + 1
+        levels[view["id"]] = level
         if depth is not None and level > depth:
             continue
         yield "]}" * max(0, open_levels - level)
         yield "," if level < open_levels else ""
-        yield text[:-1] + ', "parts_list": ['
+        yield json.dumps(view)[:-1] + ', "parts_list": ['
         open_levels = level + 1
     yield "]}" * open_levels

@@ -9,9 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from orchestrator.app import Orchestrator
-from orchestrator.core.access import Tokens
+from orchestrator.core.access import Caller, Permission, Tokens
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
+from orchestrator.monitor.own import VendorMonitor
 
 Probe = Callable[[], None]
 """Raises an error that says what is wrong when something that the API needs cannot be used."""
@@ -44,6 +45,13 @@ class Desk:
     flower_url: str | None
     probes: Mapping[str, Probe]
     queues: Callable[[], Mapping[str, int]]
+
+    def sees(self, caller: Caller) -> Monitor:
+        """Gives the monitor with this caller's eyes: a vendor's see what is its own."""
+        if Permission.READ in caller.permissions:
+            return self.monitor
+        vendor, _ = caller.owner
+        return VendorMonitor(self.orchestrator.store, self.orchestrator.catalog, vendor)
 
 
 def desk_of(request: Request) -> Desk:

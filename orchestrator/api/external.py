@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Response
 
 from orchestrator.api.bodies import Cursor, IdempotencyKey, Limit, Statuses, read_statuses
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.login import Reader, Vendor
+from orchestrator.api.login import Follower, Vendor
 from orchestrator.api.vendors import News, Registration, Vendors
 from orchestrator.monitor.shapes import ExternalList, ExternalView
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/external-tasks", tags=["external tasks"])
 
 def vendors_at(desk: AtDesk) -> Vendors:
     """Gives the counter where vendors are served."""
-    return Vendors(desk.orchestrator, patience_s=desk.settings.patience_s)
+    return Vendors(desk)
 
 
 AtCounter = Annotated[Vendors, Depends(vendors_at)]
@@ -35,12 +35,12 @@ def register(
     registered = vendors.register(caller, body, idempotency_key)
     response.status_code = 200 if registered.repeated else 201
     response.headers["Location"] = f"/api/v1/external-tasks/{registered.id}"
-    return vendors.show(registered.id)
+    return vendors.show(caller, registered.id)
 
 
 @router.get("")
 def list_tasks(
-    caller: Reader,
+    caller: Follower,
     vendors: AtCounter,
     vendor: str | None = None,
     status: Statuses = None,
@@ -49,15 +49,15 @@ def list_tasks(
 ) -> ExternalList:
     """Lists external tasks whose turn has come, newest first.
 
-    A vendor sees its own unless it names another.
+    A vendor sees its own.
     """
     return vendors.tasks(caller, vendor, read_statuses(status), limit, cursor)
 
 
 @router.get("/{task_id}")
-def show(task_id: str, _: Reader, vendors: AtCounter) -> ExternalView:
+def show(task_id: str, caller: Follower, vendors: AtCounter) -> ExternalView:
     """Shows an external task; `data` is what the engine says about the work."""
-    return vendors.show(task_id)
+    return vendors.show(caller, task_id)
 
 
 @router.patch("/{task_id}")

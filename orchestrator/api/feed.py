@@ -13,8 +13,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from orchestrator.api.bodies import Limit
 from orchestrator.api.desk import AtDesk, Desk
-from orchestrator.api.login import Reader
-from orchestrator.monitor.monitor import cursor_number
+from orchestrator.api.login import Follower
+from orchestrator.core.entity import CommandEntity
+from orchestrator.monitor.monitor import Monitor, cursor_number
 
 router = APIRouter(tags=["feed"])
 EVENT_STREAM = "text/event-stream"
@@ -23,7 +24,7 @@ EVENT_STREAM = "text/event-stream"
 @router.get("/feed", responses={200: {"content": {EVENT_STREAM: {}, "application/json": {}}}})
 async def feed(
     request: Request,
-    _: Reader,
+    caller: Follower,
     desk: AtDesk,
     after: Annotated[str | None, Query(description="the number of the last event seen")] = None,
     root_id: Annotated[str | None, Query(description="only this tree")] = None,
@@ -35,12 +36,13 @@ async def feed(
     Without either it begins with what happens next. With `Accept: application/json` it gives one page
     of what was modified since `after` (the beginning, if there is none).
     """
-    root = None if root_id is None else await to_thread.run_sync(desk.orchestrator.get, root_id)
+    monitor = desk.sees(caller)
+    root = None if root_id is None else await to_thread.run_sync(_seen, desk, monitor, root_id)
     if _wants_a_page(request.headers.get("accept", "")):
-        return JSONResponse(await to_thread.run_sync(desk.monitor.modified_since, after, limit))
+        return JSONResponse(await to_thread.run_sync(monitor.modified_since, after, limit))
     since = last_event_id or after
     start = cursor_number(since) if since else await desk.feed.end()
-    stream = _stream(desk, start, root.root_id if root else None)
+    stream = _stream(desk, monitor, start, root.root_id if root else None)
     return EventSourceResponse(stream, ping=desk.settings.keep_alive_s, ping_message_factory=_ping)
 
 
@@ -48,12 +50,20 @@ def _wants_a_page(accept: str) -> bool:
     return "application/json" in accept and EVENT_STREAM not in accept
 
 
-async def _stream(desk: Desk, start: int, root_id: str | None) -> AsyncIterator[Any]:
+def _seen(desk: Desk, monitor: Monitor, command_id: str) -> CommandEntity:
+    command = desk.orchestrator.get(command_id)
+    monitor.show(command)  # raises where the caller sees nothing
+    return command
+
+
+async def _stream(
+    desk: Desk, monitor: Monitor, start: int, root_id: str | None
+) -> AsyncIterator[Any]:
     # Names the place at once: who loses the connection before the first change misses nothing.
     yield ServerSentEvent(id=str(start), event="ready", data=json.dumps({"seq": start}), retry=1000)
     async for events in desk.feed.follow(start):
         wanted = [one for one in events if root_id in (None, one.root_id)]
-        for event in await to_thread.run_sync(desk.monitor.events, wanted):
+        for event in await to_thread.run_sync(monitor.events, wanted):
             yield ServerSentEvent(id=str(event["seq"]), event="change", data=json.dumps(event))
 
 

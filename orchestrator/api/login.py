@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from orchestrator.api.desk import AtDesk
@@ -30,7 +31,7 @@ def caller_of(request: Request, desk: AtDesk) -> Caller:
     token = desk.tokens.find(digest)
     if token is None:
         raise NotLoggedInError(f"the token is unknown or was revoked; {TOKEN_HINT}")
-    return Caller(token.name, token.role)
+    return token.bearer()
 
 
 def _who_may(permission: Permission) -> Callable[[Caller], Caller]:
@@ -42,16 +43,18 @@ def _who_may(permission: Permission) -> Callable[[Caller], Caller]:
 
 
 Reader = Annotated[Caller, Depends(_who_may(Permission.READ))]
+Follower = Annotated[Caller, Depends(_who_may(Permission.READ_OWN))]
 Operator = Annotated[Caller, Depends(_who_may(Permission.OPERATE))]
 Vendor = Annotated[Caller, Depends(_who_may(Permission.REPORT))]
 Admin = Annotated[Caller, Depends(_who_may(Permission.ADMINISTER))]
 
 
 class WhoAmI(TypedDict):
-    """The caller, and what it may do: `read`, `operate`, `report`, `administer`."""
+    """The caller, and what it may do: `read`, `read_own`, `operate`, `report`, `administer`, `act_for_others`."""
 
     name: str
     role: str
+    vendor: str | None
     permissions: list[str]
     flower_url: str | None
 
@@ -63,10 +66,18 @@ class LoginBody(BaseModel):
 
 
 class TokenBody(BaseModel):
-    """The token to make."""
+    """The token to make. `vendor` is whom it speaks for (default: its name), with the role vendor alone.
+
+    `acts_for_others` lets it name another owner in what it submits.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100)
     role: Role
+    vendor: str | None = Field(default=None, min_length=1, max_length=255)
+    expires_at: AwareDatetime | timedelta | None = None
+    acts_for_others: bool = False
 
 
 class TokenView(TypedDict):
@@ -74,8 +85,11 @@ class TokenView(TypedDict):
 
     name: str
     role: str
+    vendor: str | None
     created_at: str
     revoked_at: str | None
+    expires_at: str | None
+    acts_for_others: bool
 
 
 class NewToken(TypedDict):
@@ -97,7 +111,7 @@ short_router = APIRouter(include_in_schema=False)
 
 
 @router.get("/whoami")
-def show_caller(caller: Reader, desk: AtDesk) -> WhoAmI:
+def show_caller(caller: Follower, desk: AtDesk) -> WhoAmI:
     """Says who asks, and what they may do."""
     return _whoami(caller, desk)
 
@@ -110,7 +124,7 @@ def log_in(body: LoginBody, request: Request, response: Response, desk: AtDesk) 
     if token is None:
         raise NotLoggedInError(f"the token is unknown or was revoked; {TOKEN_HINT}")
     open_session(request, response, token.digest, desk)
-    return _whoami(Caller(token.name, token.role), desk)
+    return _whoami(token.bearer(), desk)
 
 
 @router.delete("/session", status_code=204)
@@ -128,8 +142,11 @@ def list_tokens(_: Admin, desk: AtDesk) -> TokenList:
             {
                 "name": one.name,
                 "role": one.role.value,
+                "vendor": one.vendor,
                 "created_at": instant(one.created_at),
                 "revoked_at": instant(one.revoked_at),
+                "expires_at": instant(one.expires_at),
+                "acts_for_others": one.acts_for_others,
             }
             for one in desk.tokens.list()
         ]
@@ -139,7 +156,16 @@ def list_tokens(_: Admin, desk: AtDesk) -> TokenList:
 @router.post("/tokens", status_code=201)
 def create_token(body: TokenBody, _: Admin, desk: AtDesk) -> NewToken:
     """Makes a token and shows its secret, this once."""
-    secret = desk.tokens.create(body.name, body.role)
+    expires_at = body.expires_at
+    if isinstance(expires_at, timedelta):
+        expires_at = desk.orchestrator.store.now() + expires_at
+    secret = desk.tokens.create(
+        body.name,
+        body.role,
+        vendor=body.vendor,
+        expires_at=expires_at,
+        acts_for_others=body.acts_for_others,
+    )
     return {"name": body.name, "role": body.role.value, "token": secret}
 
 
@@ -153,6 +179,7 @@ def _whoami(caller: Caller, desk: AtDesk) -> WhoAmI:
     return {
         "name": caller.name,
         "role": caller.role.value,
-        "permissions": sorted(caller.role.permissions),
+        "vendor": caller.vendor,
+        "permissions": sorted(caller.permissions),
         "flower_url": desk.flower_url,
     }

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.login import Reader
+from orchestrator.api.login import Follower, Reader
 from orchestrator.monitor.shapes import AdapterList, KindList, KindView, LockList, WorkerList
 
 
@@ -27,15 +27,15 @@ router = APIRouter(tags=["registers"])
 
 
 @router.get("/kinds")
-def list_kinds(_: Reader, desk: AtDesk) -> KindList:
+def list_kinds(caller: Follower, desk: AtDesk) -> KindList:
     """Lists the kinds that can be submitted, with the JSON schema of their parameters."""
-    return {"items": desk.monitor.kinds()}
+    return {"items": desk.sees(caller).kinds()}
 
 
 @router.get("/kinds/{kind}")
-def show_kind(kind: str, _: Reader, desk: AtDesk) -> KindView:
+def show_kind(kind: str, caller: Follower, desk: AtDesk) -> KindView:
     """Shows one kind."""
-    return desk.monitor.kind(kind)
+    return desk.sees(caller).kind(kind)
 
 
 @router.get("/workers")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.app import Handle, Orchestrator
-from orchestrator.core.access import Caller, Role
+from orchestrator.api.desk import Desk
+from orchestrator.app import Handle
+from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
 from orchestrator.core.asynctask import TaskReport, TaskStatus, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
@@ -28,7 +29,7 @@ class Registration(BaseModel):
 
     `parent` is the id of a command or of another external task; without it the task is a job of its
     own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
-    given back as it is.
+    given back as it is. The vendors in `open_to` may add tasks of their own below it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +41,7 @@ class Registration(BaseModel):
     timeout_s: float | None = Field(default=None, gt=0)
     when_silent: WhenSilent = WhenSilent.ATTENTION
     data: dict[str, Any] = {}
+    open_to: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field([], max_length=100)
     correlation_id: str | None = Field(default=None, max_length=255)
 
 
@@ -55,15 +57,16 @@ class News(BaseModel):
 
 
 class Vendors:
-    """Serves vendors. A vendor's token speaks for the vendor of its name; an admin's for all."""
+    """Serves vendors. A vendor's token speaks for its vendor; an admin's for all."""
 
-    def __init__(self, orchestrator: Orchestrator, *, patience_s: float) -> None:
-        self._orchestrator = orchestrator
-        self._patience_s = patience_s
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._orchestrator = desk.orchestrator
+        self._patience_s = desk.settings.patience_s
 
     def register(self, caller: Caller, body: Registration, key: str | None) -> Handle:
         """Stores the task. Raises ConflictError when the parent takes no parts now."""
-        vendor = body.vendor or (caller.name if caller.role is Role.VENDOR else None)
+        vendor = body.vendor or caller.vendor
         if vendor is None:
             raise BadInputError("vendor: say which vendor runs the task")
         _check_speaks_for(caller, vendor)
@@ -72,13 +75,25 @@ class Vendors:
         if body.parent is None:
             return self._orchestrator.submit(
                 command,
-                owner=caller.name,
+                owner=vendor,
+                owner_type=VENDOR_OWNED,
+                submitted_by=caller.name,
                 idempotency_key=key,
                 correlation_id=body.correlation_id,
             )
-        return self._orchestrator.attach(
-            body.parent, command, owner=caller.name, idempotency_key=key
-        )
+        try:
+            return self._orchestrator.attach(
+                body.parent,
+                command,
+                owner=vendor,
+                owner_type=VENDOR_OWNED,
+                submitted_by=caller.name,
+                idempotency_key=key,
+                vendor=caller.vendor,
+            )
+        except NotAllowedError:
+            self._find(caller, body.parent, external=False)  # not found, where it sees nothing
+            raise
 
     def tasks(
         self,
@@ -89,8 +104,9 @@ class Vendors:
         cursor: str | None,
     ) -> ExternalList:
         """Gives a page of tasks, each command once."""
-        if vendor is None and caller.role is Role.VENDOR:
-            vendor = caller.name
+        if caller.vendor is not None:
+            _check_speaks_for(caller, vendor or caller.vendor)
+            vendor = caller.vendor
         store = self._orchestrator.store
         query = TaskQuery(
             system=VENDOR_SYSTEM,
@@ -112,23 +128,26 @@ class Vendors:
         ]
         return {"items": items, "next_cursor": page.cursor}
 
-    def show(self, task_id: str) -> ExternalView:
+    def show(self, caller: Caller, task_id: str) -> ExternalView:
         """Gives one task. Raises NotFoundError when there is none, or the command is none."""
-        command, task = self._find(task_id)
+        command, task = self._find(caller, task_id)
         store = self._orchestrator.store
         payload = None if task else store.payload(command.command_id)
-        return external_view(command, task, payload.parameters if payload else {}, store.now())
+        shown = external_view(command, task, payload.parameters if payload else {}, store.now())
+        if self._desk.sees(caller).sight(command) is Sight.WHOLE:
+            return shown
+        return {**shown, "description": command.kind, "message": None, "data": {}}
 
     def report(self, caller: Caller, task_id: str, news: News) -> ExternalView:
         """Takes the news. Raises ConflictError when the task ended otherwise, or has not begun."""
         command, task = self._begun(caller, task_id)
         if _is_over(command, task):
             if _says_the_same(news, task):
-                return self.show(command.command_id)
+                return self.show(caller, command.command_id)
             raise ConflictError(_why_over(command, task))
         message = news.message if news.message is not None else _last_word(command, task)
         self._tell(task, TaskStatus(news.status), news.progress, message, news.result)
-        return self.show(command.command_id)
+        return self.show(caller, command.command_id)
 
     def heartbeat(self, caller: Caller, task_id: str) -> ExternalView:
         """Renews the lease. Raises ConflictError when the task has ended, or has not begun."""
@@ -136,7 +155,7 @@ class Vendors:
         if _is_over(command, task):
             raise ConflictError(_why_over(command, task))
         self._tell(task, TaskStatus.RUNNING, None, _last_word(command, task), None)
-        return self.show(command.command_id)
+        return self.show(caller, command.command_id)
 
     def _tell(
         self,
@@ -163,8 +182,8 @@ class Vendors:
         """Waits a little for a task that a worker is about to begin: vendors report at once."""
         until = time.monotonic() + self._patience_s
         while True:
-            command, task = self._find(task_id)
-            _check_speaks_for(caller, self._vendor_of(command, task))
+            command, task = self._find(caller, task_id)
+            _check_speaks_for(caller, command.owner_id)
             if task is not None:
                 return command, task
             if command.status not in BEGINNING or time.monotonic() >= until:
@@ -174,17 +193,15 @@ class Vendors:
                 )
             time.sleep(LOOK_AGAIN_S)
 
-    def _vendor_of(self, command: CommandEntity, task: TaskEntity | None) -> str:
-        if task is not None:
-            return task.scope
-        payload = self._orchestrator.store.payload(command.command_id)
-        return str(payload.parameters["vendor"]) if payload else ""
-
-    def _find(self, task_id: str) -> tuple[CommandEntity, TaskEntity | None]:
+    def _find(
+        self, caller: Caller, task_id: str, *, external: bool = True
+    ) -> tuple[CommandEntity, TaskEntity | None]:
         command = self._orchestrator.get(task_id)
+        if self._desk.sees(caller).sight(command) is Sight.NOTHING:
+            raise NotFoundError(f"there is no command {task_id}")
         tasks = self._orchestrator.tasks([command.command_id])
         task = tasks[-1] if tasks and tasks[-1].system == VENDOR_SYSTEM else None
-        if task is None and command.kind != EXTERNAL_KIND:
+        if task is None and external and command.kind != EXTERNAL_KIND:
             raise NotFoundError(
                 f"command {command.command_id} ({command.kind}) is not an external task"
             )
@@ -192,10 +209,10 @@ class Vendors:
 
 
 def _check_speaks_for(caller: Caller, vendor: str) -> None:
-    if caller.role is not Role.ADMIN and caller.name != vendor:
+    if caller.role is not Role.ADMIN and caller.vendor != vendor:
         raise NotAllowedError(
-            f"the token {caller.name!r} speaks for the vendor of its own name, not for {vendor!r};"
-            f" use the token {vendor!r}, or one with the role admin"
+            f"the token {caller.name!r} speaks for the vendor {caller.vendor!r}, not for {vendor!r};"
+            f" use a token of {vendor!r}, or one with the role admin"
         )
 
 

@@ -10,11 +10,11 @@ import typer
 from rich.text import Text
 
 from orchestrator.cli.administration import administrate
-from orchestrator.cli.console import Output, is_interactive, notes, plain_table, print_items
+from orchestrator.cli.console import Json, Output, is_interactive, notes, plain_table, print_items
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.server import Server, connect
 from orchestrator.cli.settings import read_settings
-from orchestrator.cli.words import age
+from orchestrator.cli.words import age, read_duration
 
 
 class Role(StrEnum):
@@ -32,29 +32,48 @@ def create(
     local: Annotated[
         bool, typer.Option("--local", help="write into the database of this machine's settings")
     ] = False,
+    vendor: Annotated[
+        str | None, typer.Option("--vendor", help="whom it speaks for; default: its name")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="how long it is in force: 90d, 12h")
+    ] = None,
+    acts_for_others: Annotated[
+        bool, typer.Option("--acts-for-others", help="may submit in the name of another owner")
+    ] = False,
 ) -> None:
     """Make a token and print it. It cannot be shown again."""
+    body: Json = {"name": name, "role": role.value, "acts_for_others": acts_for_others}
+    words = ["token", name, role.value, *(["--acts-for-others"] if acts_for_others else ())]
+    if vendor is not None:
+        body["vendor"] = vendor
+        words += ["--vendor", vendor]
+    if expires is not None:
+        body["expires_at"] = read_duration(expires).total_seconds()
+        words += ["--expires-in-s", str(body["expires_at"])]
     if local:
-        print(administrate("token", name, role.value))
+        print(administrate(*words))
         return
     with connect() as server:
         try:
-            print(server.post("tokens", {"name": name, "role": role.value})["token"])
+            print(server.post("tokens", body)["token"])
         except CliError as error:
             if error.code is not ExitCode.UNREACHABLE:
                 raise
             notes().print(f"{error}; writing into the database instead", style="dim")
-            print(administrate("token", name, role.value))
+            print(administrate(*words))
 
 
 def list_tokens(output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE) -> None:
     """List tokens; never their secrets."""
     with connect() as server:
         answer = server.get("tokens")
-    table = plain_table("name", "role", "age", "state")
+    table = plain_table("name", "role", "vendor", "age", "expires", "state")
     for one in answer["items"]:
         state = Text("× revoked", "red") if one["revoked_at"] else Text("✓ in force", "green")
-        table.add_row(one["name"], one["role"], age(one["created_at"]), state)
+        expires = one["expires_at"] or "never"
+        vendor = one["vendor"] or ""
+        table.add_row(one["name"], one["role"], vendor, age(one["created_at"]), expires, state)
     print_items(output, answer, table)
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from orchestrator.cli import (
     access,
+    granting,
     listing,
     looking,
     ordering,
@@ -75,6 +76,11 @@ def _add_groups(app: typer.Typer) -> None:
     ):
         external.command(report.__name__)(report)
     app.add_typer(external, name="external")
+    grant = _group("Let vendors in where they have nothing of their own.")
+    grant.command("give")(granting.give)
+    grant.command("withdraw")(granting.withdraw)
+    grant.command("list")(granting.list_grants)
+    app.add_typer(grant, name="grant")
     token = _group("Make, list and revoke tokens.")
     token.command("create")(access.create)
     token.command("list")(access.list_tokens)

@@ -104,6 +104,7 @@ class CommandSequence:
 class TaskEntity:
     """A stored async task.
 
+    `attempt` is the command's when the task was stored: it tells the lives of a restarted command apart.
     `retry_s` says when `execute` is called again should the task fail, None that it is not; `tries` how often it
     or its task had failed before.
     """
@@ -133,6 +134,7 @@ class TaskEntity:
     deadline: datetime | None = None
     created_at: datetime
     changed_at: datetime
+    attempt: int = 0
 
     def ref(self) -> AsyncTaskRef:
         """Gives what its adapter may see of it."""
@@ -180,6 +182,7 @@ def task_of(
         deadline=deadline,
         created_at=now,
         changed_at=now,
+        attempt=command.attempt,
     )
 
 

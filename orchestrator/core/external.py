@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
     timeout_s: float | None = None
     when_silent: WhenSilent = WhenSilent.ATTENTION
     data: dict[str, Any] = Field(default_factory=dict)
+    open_to: tuple[str, ...] = ()
 
     def execute(self) -> AsyncTask[Any]:
         return AsyncTask(
@@ -45,11 +47,13 @@ def external(
     timeout: timedelta | None = None,
     when_silent: WhenSilent = WhenSilent.ATTENTION,
     data: dict[str, Any] | None = None,
+    open_to: Iterable[str] = (),
 ) -> ExternalTask:
     """Puts a vendor's task into a plan.
 
     It waits until the vendor reports its end. Silence past `lease` is shown as stale and then handled
-    as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read.
+    as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read. The vendors in
+    `open_to` may add tasks of their own below it; nobody else but the vendor itself may.
     """
     return ExternalTask(
         vendor=vendor,
@@ -58,6 +62,7 @@ def external(
         timeout_s=timeout.total_seconds() if timeout else None,
         when_silent=when_silent,
         data=data or {},
+        open_to=tuple(open_to),
     )
 
 

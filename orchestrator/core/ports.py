@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
 from orchestrator.core.entity import (
     CommandEntity,
@@ -205,8 +206,19 @@ class Transaction(Protocol):
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         """Notes an idempotency key; gives (digest, command id) when it was noted before."""
 
-    def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
-        """Notes what an operator did."""
+    def audit(
+        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
+    ) -> None:
+        """Notes who did what."""
+
+    def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
+        """Gives who was let do something about this command or kind."""
+
+    def grant(self, grant: Grant) -> None:
+        """Notes a grant; one given again stays as it was first given."""
+
+    def withdraw(self, about: GrantAbout, subject: str, vendor: str) -> bool:
+        """Takes a grant back; says whether there was one."""
 
 
 class Store(Protocol):
@@ -241,6 +253,19 @@ class Store(Protocol):
     def count_parts(self, parent_id: str) -> dict[Status, int]: ...
     def progress(self, ids: Collection[str]) -> dict[str, float]: ...
     def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]: ...
+    def grants(
+        self,
+        *,
+        vendor: str | None = None,
+        about: GrantAbout | None = None,
+        subject: str | None = None,
+    ) -> list[Grant]: ...
+    def of_vendor(self, vendor: str, root_ids: Collection[str]) -> list[CommandEntity]:
+        """Gives what belongs to a vendor in these trees."""
+
+    def submitter(self, command_id: str) -> str | None:
+        """Gives the name of the token that a command was submitted with; None where engine code did it."""
+
     def last_event(self) -> int: ...
 
     # what the scheduler reads

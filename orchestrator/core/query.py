@@ -21,6 +21,7 @@ class CommandQuery:
     statuses: tuple[Status, ...] = ()
     kind: str | None = None
     owner: str | None = None
+    owner_type: str | None = None
     entity: str | None = None
     correlation_id: str | None = None
     text: str | None = None

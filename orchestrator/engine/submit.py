@@ -20,8 +20,10 @@ from orchestrator.core.errors import (
     NotFoundError,
     UnavailableError,
 )
+from orchestrator.core.external import EXTERNAL_KIND
 from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
+from orchestrator.engine.grants import check_let_in
 from orchestrator.engine.storable import stored_size
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
@@ -32,17 +34,22 @@ TOGETHER = 100  # commands of `submit_many` in one transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who submits, and under which circumstances."""
+    """Who submits, and under which circumstances.
+
+    `submitted_by` names the token, whoever the owner is; None where engine code submits.
+    """
 
     owner: str = "engine"
     owner_type: str = "user"
+    submitted_by: str | None = None
     correlation_id: str | None = None
     deadline: datetime | None = None
     idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         """Raises BadInputError for a text that no database takes."""
-        for name in ("owner", "owner_type", "correlation_id", "idempotency_key"):
+        texts = ("owner", "owner_type", "submitted_by", "correlation_id", "idempotency_key")
+        for name in texts:
             try:
                 stored_size(getattr(self, name))
             except ValueError as problem:
@@ -86,6 +93,7 @@ class Submitter:
         def begin(unit: UnitOfWork) -> None:
             earlier = self._known_request(unit, origin, rows[0], new_root)
             if earlier is None:
+                _note(unit, origin, "submit", new_root)
                 unit.add(rows)
                 unit.tell(new_root, ev.Begin())
             else:
@@ -170,27 +178,31 @@ class Submitter:
             return False
 
     def attach(
-        self, parent_id: str, command: Command, *, owner: str, idempotency_key: str | None = None
+        self, parent_id: str, command: Command, origin: Origin, *, vendor: str | None = None
     ) -> Submitted:
         """Adds a part to a command that waits for its parts or for work outside.
 
-        The same idempotency key gives the same part. Raises NotFoundError, or ConflictError when the
-        parent takes no parts (any more) or the key stands for something else.
+        With `vendor`, only where that vendor may. The same idempotency key gives the same part. Raises
+        NotFoundError, NotAllowedError, or ConflictError when the parent takes no parts (any more) or the key stands
+        for something else.
         """
         parent = self.writer.store.get(parent_id)
         if parent is None:
             raise NotFoundError(f"there is no command {parent_id}")
-        rows = self._rows_of_part(parent, command, owner)
+        rows = self._rows_of_part(parent, command, origin)
         child = rows[0].entity.command_id
-        origin = Origin(owner=owner, idempotency_key=idempotency_key)
         known: list[str] = []
 
         def add(unit: UnitOfWork) -> None:
+            found = unit.command(parent_id) or parent
+            if vendor is not None:
+                check_let_in(unit, found, vendor)
             earlier = self._known_request(unit, origin, rows[0], child)
             if earlier is not None:
                 known[:] = [earlier]
                 return
-            _check_takes_parts(unit.command(parent_id) or parent)
+            _check_takes_parts(unit, found)
+            _note(unit, origin, "attach", child)
             unit.tell(parent_id, ev.PartAdded())
             unit.add(rows)
             unit.tell(child, ev.Begin())
@@ -202,7 +214,7 @@ class Submitter:
         return Submitted(child, request.ready)
 
     def _rows_of_part(
-        self, parent: CommandEntity, command: Command, owner: str
+        self, parent: CommandEntity, command: Command, origin: Origin
     ) -> list[NewCommand]:
         def new_id() -> str:
             return late_part_id(parent.root_id, self.rng.getrandbits(61))
@@ -215,13 +227,19 @@ class Submitter:
             version=1,
             label="",
             order=-1,
-            owner_id=owner,
+            owner_id=origin.owner,
+            owner_type=origin.owner_type,
             correlation_id=parent.correlation_id,
         )
         return TreeBuilder(self.catalog, self.limits, new_id).build(command, like)
 
 
-def _check_takes_parts(parent: CommandEntity) -> None:
+def _note(unit: UnitOfWork, origin: Origin, verb: str, command_id: str) -> None:
+    if origin.submitted_by is not None:
+        unit.tx.audit(origin.submitted_by, verb, command_id, "", unit.now)
+
+
+def _check_takes_parts(unit: UnitOfWork, parent: CommandEntity) -> None:
     """A parent that is being ended or undone would not see the part, nor undo it."""
     is_open = parent.status is Status.WAITING and parent.phase is Phase.EXECUTE
     if not is_open or parent.stopping is not None:
@@ -229,4 +247,10 @@ def _check_takes_parts(parent: CommandEntity) -> None:
         raise ConflictError(
             f"command {parent.command_id} ({parent.kind}) is {standing}; parts can be added only"
             " while it waits for its parts or for work outside"
+        )
+    task = unit.tx.open_task(parent.command_id) if parent.kind == EXTERNAL_KIND else None
+    if task is not None and task.status.has_ended:
+        raise ConflictError(
+            f"external task {parent.command_id} ({parent.label}) was reported to have"
+            f" {task.status}; it only waits for its sub-tasks, and takes no more"
         )

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestrator.core.access import VENDOR_OWNED
 from orchestrator.core.catalog import Catalog, CommandType
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload
 from orchestrator.core.errors import BadInputError
+from orchestrator.core.external import ExternalTask
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode
 from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
@@ -117,6 +119,8 @@ class TreeBuilder:
         known = self.catalog.type_of(command)
         locks = command.locks().in_order() if known.defines("locks") else ()  # type: ignore[attr-defined]
         about = locks[0] if locks else None
+        if isinstance(command, ExternalTask):  # whoever submits it, it is the vendor's
+            place = {**place, "owner_id": command.vendor, "owner_type": VENDOR_OWNED}
         entity = like._replace(
             kind=known.kind,
             version=known.version,

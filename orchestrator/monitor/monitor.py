@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from orchestrator.core.access import Sight
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.entity import CommandEntity, Transition
 from orchestrator.core.errors import BadInputError, NotFoundError
@@ -37,6 +38,10 @@ class Monitor:
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
+
+    def sight(self, command: CommandEntity) -> Sight:
+        """Says how much of a command is shown."""
+        return Sight.WHOLE
 
     # --- commands --------------------------------------------------------------------------------
 
@@ -82,6 +87,7 @@ class Monitor:
             **self.show(command),
             "parameters": dict(payload.parameters) if payload else {},
             "return_value": self._store.value(command_id),
+            "submitted_by": self._store.submitter(command_id),
             "tasks": [views.task_view(one) for one in self._store.tasks([command_id])],
             "locks": [views.lock_view(one) for one in self._store.locks(command_id)],
             "parts_by_status": _words(self._store.count_parts(command_id)) if command.parts else {},

@@ -78,10 +78,14 @@ class LockView(TypedDict):
 
 
 class CommandDetail(CommandView):
-    """A command with all that hangs on it; `parts_by_status` counts its direct parts."""
+    """A command with all that hangs on it; `parts_by_status` counts its direct parts.
+
+    `submitted_by` is the token that brought it in, whoever its owner is; null for parts and engine code.
+    """
 
     parameters: dict[str, Any]
     return_value: Any
+    submitted_by: str | None
     tasks: list[TaskView]
     locks: list[LockView]
     parts_by_status: dict[str, int]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
@@ -19,6 +20,7 @@ from orchestrator.core.ports import LEASE_MOST_S, Blocker, LockRow, Signs, Trans
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Phase, Status, TaskState
 from orchestrator.store.memory_books import Books
+from orchestrator.store.memory_granting import MemoryGranting
 from orchestrator.store.memory_watching import MemoryWatching, matches
 
 
@@ -188,12 +190,29 @@ class MemoryTransaction:
             self._put(self._books.requests, key, (digest, command_id))
         return known
 
-    def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
+    def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
+        grants = self._books.grants.values()
+        return [one for one in grants if (one.about, one.subject) == (about, subject)]
+
+    def grant(self, grant: Grant) -> None:
+        key = f"{grant.about} {grant.subject} {grant.vendor}"
+        if key not in self._books.grants:
+            self._put(self._books.grants, key, grant)
+
+    def withdraw(self, about: GrantAbout, subject: str, vendor: str) -> bool:
+        key = f"{about} {subject} {vendor}"
+        known = key in self._books.grants
+        self._drop(self._books.grants, key)
+        return known
+
+    def audit(
+        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
+    ) -> None:
         self._books.audit.append((actor, verb, command_id, reason))
         self._undo.append(lambda: self._books.audit.pop() and None)
 
 
-class MemoryStore(MemoryWatching):
+class MemoryStore(MemoryWatching, MemoryGranting):
     """Implements `orchestrator.core.ports.Store` in memory, with a clock that a test may turn."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

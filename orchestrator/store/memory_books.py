@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.core.access import Grant
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.store.memory_locks import MemoryLocks
 
@@ -23,4 +24,5 @@ class Books:
     log: list[Transition] = field(default_factory=list)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
-    audit: list[tuple[str, str, str, str]] = field(default_factory=list)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    audit: list[tuple[str, str, str | None, str]] = field(default_factory=list)

@@ -80,6 +80,7 @@ def matches(command: CommandEntity, query: CommandQuery) -> bool:
             not query.statuses or command.status in query.statuses,
             query.kind in (None, command.kind),
             query.owner in (None, command.owner_id),
+            query.owner_type in (None, command.owner_type),
             query.correlation_id in (None, command.correlation_id),
             not entity or entity == command.entity_id,
             not kind or kind == command.entity_type,

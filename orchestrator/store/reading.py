@@ -184,6 +184,8 @@ def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
         where.append(_c.action_type == query.kind)
     if query.owner:
         where.append(_c.owner_id == query.owner)
+    if query.owner_type:
+        where.append(_c.owner_type == query.owner_type)
     if query.correlation_id:
         where.append(_c.correlation_id == query.correlation_id)
     if query.entity:

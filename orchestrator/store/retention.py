@@ -16,6 +16,7 @@ from orchestrator.store.tables import (
     command_sequence,
     event,
     idempotency_key,
+    vendor_grant,
 )
 
 TOGETHER = 100  # trees in one transaction
@@ -63,6 +64,13 @@ class Retention:
                     for table, column in BELONGINGS:
                         of_tree = sa.or_(column == root, column.between(low, high))
                         connection.execute(sa.delete(table).where(of_tree))
+                    grants = vendor_grant.c.subject
+                    connection.execute(
+                        sa.delete(vendor_grant).where(
+                            vendor_grant.c.about == "command",
+                            sa.or_(grants == root, grants.between(low, high)),
+                        )
+                    )
             deleted += len(roots)
             if len(roots) < TOGETHER:
                 return deleted

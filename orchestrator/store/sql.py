@@ -18,6 +18,7 @@ from orchestrator.core.errors import BadInputError, ContendedError, UnavailableE
 from orchestrator.core.ports import Transaction
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
+from orchestrator.store.granting import Granting
 from orchestrator.store.retention import Retention
 from orchestrator.store.scheduling import Scheduling
 from orchestrator.store.statements import Statements
@@ -120,7 +121,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class SqlStore(Watching, Scheduling, Retention, Feed):
+class SqlStore(Watching, Granting, Scheduling, Retention, Feed):
     """Implements `orchestrator.core.ports.Store` on a database.
 
     All methods raise UnavailableError when the database does not answer, is full or read-only, and

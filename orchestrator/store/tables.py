@@ -111,6 +111,13 @@ sa.Index(
     sqlite_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),
 )
 sa.Index(
+    "ix_command_entity_vendor",  # what belongs to a vendor in a tree: few rows, and none is written again
+    _c.owner_id,
+    _c.root_id,
+    postgresql_where=_c.owner_type == sa.literal_column("'vendor'"),
+    sqlite_where=_c.owner_type == sa.literal_column("'vendor'"),
+)
+sa.Index(
     "ix_command_entity_entity_id",
     _c.entity_id,
     postgresql_where=sa.and_(_c.parent_id.is_(None), _c.entity_id.is_not(None)),
@@ -167,6 +174,7 @@ async_task = sa.Table(
     sa.Column("deadline", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column(
         "stamp",  # set by every INSERT and UPDATE that is made from this table
         Counter,
@@ -272,6 +280,9 @@ api_token = sa.Table(
     sa.Column("role", Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    sa.Column("vendor", Text),  # whom it speaks for, with the role vendor
+    sa.Column("expires_at", Instant),
+    sa.Column("acts_for_others", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 sa.Index("ix_api_token_digest", api_token.c.digest, unique=True)
 
@@ -291,3 +302,14 @@ audit = sa.Table(
     sa.Column("at", Instant, nullable=False),
 )
 sa.Index("ix_audit_command_id", audit.c.command_id)
+
+vendor_grant = sa.Table(
+    "vendor_grant",
+    metadata,
+    sa.Column("about", Text, primary_key=True),  # command: where to add tasks; kind: what to submit
+    sa.Column("subject", Text, primary_key=True),
+    sa.Column("vendor", Text, primary_key=True),
+    sa.Column("granted_by", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)

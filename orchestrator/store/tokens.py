@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,28 +25,40 @@ class SqlTokens:
     def __init__(self, store: SqlStore) -> None:
         self._store = store
 
-    def create(self, name: str, role: Role | str) -> str:
-        """Makes a token and gives its secret. A revoked token of that name is replaced.
+    def create(
+        self,
+        name: str,
+        role: Role | str,
+        *,
+        vendor: str | None = None,
+        expires_at: datetime | None = None,
+        acts_for_others: bool = False,
+    ) -> str:
+        """Makes a token and gives its secret. A token of that name that is no longer in force is replaced.
 
-        Raises BadInputError for a role that there is not, ConflictError for a name that is taken.
+        Raises BadInputError for what does not go together, ConflictError for a name that is taken.
         """
-        if role not in list(Role):
-            raise BadInputError(f"there is no role {role!r}; there are: {', '.join(Role)}")
-        if not name.strip():
-            raise BadInputError("a token needs a name")
-        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         now = self._store.now()
+        _check(name, role, vendor, expires_at, now)
+        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         with self._store.writing() as connection:
-            known = connection.execute(sa.select(api_token).where(_t.name == name)).first()
-            if known is not None and known.revoked_at is None:
+            in_force = sa.select(api_token.c.role).where(_t.name == name, _in_force(now))
+            known = connection.execute(in_force).scalar()
+            if known is not None:
                 raise ConflictError(
-                    f"a token named {name!r} ({known.role}) is in force;"
+                    f"a token named {name!r} ({known}) is in force;"
                     " revoke it or choose another name"
                 )
             connection.execute(sa.delete(api_token).where(_t.name == name))
             connection.execute(
                 sa.insert(api_token).values(
-                    name=name, digest=digest_of(secret), role=Role(role).value, created_at=now
+                    name=name,
+                    digest=digest_of(secret),
+                    role=Role(role).value,
+                    created_at=now,
+                    vendor=(vendor or name) if role == Role.VENDOR else None,
+                    expires_at=expires_at,
+                    acts_for_others=acts_for_others,
                 )
             )
         return secret
@@ -55,7 +68,9 @@ class SqlTokens:
         statement = sa.select(api_token).where(_t.digest == digest, _t.revoked_at.is_(None))
         with self._store.reading() as connection:
             row = connection.execute(statement).first()
-        return None if row is None else _token(row)
+        if row is None or (row.expires_at is not None and row.expires_at <= self._store.now()):
+            return None
+        return _token(row)
 
     def list(self) -> Sequence[Token]:
         """Gives all tokens by name, revoked ones included."""
@@ -69,9 +84,7 @@ class SqlTokens:
         now = self._store.now()
         with self._store.writing() as connection:
             changed = connection.execute(
-                sa.update(api_token)
-                .where(_t.name == name, _t.revoked_at.is_(None))
-                .values(revoked_at=now)
+                sa.update(api_token).where(_t.name == name, _in_force(now)).values(revoked_at=now)
             ).rowcount
         if not changed:
             raise NotFoundError(f"there is no token {name!r} in force")
@@ -84,4 +97,24 @@ def _token(row: sa.Row[Any]) -> Token:
         digest=row.digest,
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        expires_at=row.expires_at,
+        vendor=row.vendor,
+        acts_for_others=bool(row.acts_for_others),
     )
+
+
+def _in_force(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(_t.revoked_at.is_(None), sa.or_(_t.expires_at.is_(None), _t.expires_at > now))
+
+
+def _check(
+    name: str, role: Role | str, vendor: str | None, expires_at: datetime | None, now: datetime
+) -> None:
+    if role not in list(Role):
+        raise BadInputError(f"there is no role {role!r}; there are: {', '.join(Role)}")
+    if not name.strip():
+        raise BadInputError("a token needs a name")
+    if vendor is not None and (role != Role.VENDOR or not vendor.strip()):
+        raise BadInputError(f"a token with the role {role} speaks for no vendor; leave it out")
+    if expires_at is not None and expires_at <= now:
+        raise BadInputError(f"the token would expire at {expires_at.isoformat()}, which has passed")

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
@@ -16,6 +17,7 @@ from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct
+from orchestrator.store.granting import GrantBook
 from orchestrator.store.locking import LockBook
 from orchestrator.store.statements import CHUNK, NOTIFIED, Statements, chunks
 from orchestrator.store.tables import (
@@ -254,7 +256,18 @@ class SqlTransaction:
             ) from problem
         return None
 
-    def audit(self, actor: str, verb: str, command_id: str, reason: str, at: datetime) -> None:
+    def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
+        return GrantBook(self._connection).find(about, subject)
+
+    def grant(self, grant: Grant) -> None:
+        GrantBook(self._connection).add(grant)
+
+    def withdraw(self, about: GrantAbout, subject: str, vendor: str) -> bool:
+        return GrantBook(self._connection).remove(about, subject, vendor)
+
+    def audit(
+        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
+    ) -> None:
         self._connection.execute(
             sa.insert(audit).values(
                 actor=codec.storable(actor),

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from orchestrator import (
     Command,
@@ -64,6 +65,15 @@ class Guarded(Command, kind="test.guarded", label="Guard {vm}"):
         return sequence(Note(text="first"), external("acme", "Guard it"), Note(text="last"))
 
 
+class Hosted(Command, kind="test.hosted"):
+    """Lets two vendors in at the task of a third."""
+
+    secret: str = ""
+
+    def plan(self) -> Plan:
+        return sequence(external("acme", "Host", open_to=("globex", "initech")), Note(text="last"))
+
+
 class Wide(Command, kind="test.wide", label="Wide {width}"):
     """Has so many parts side by side, then one."""
 
@@ -84,7 +94,7 @@ class Broken(Command, kind="test.broken"):
         return sequence(Note(), Refuse(), Note(text="never"))
 
 
-KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Wide, Broken)
+KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Hosted, Wide, Broken)
 
 
 @dataclass(slots=True)
@@ -94,11 +104,12 @@ class Served:
     url: str
     stage: Stage
     tokens: SqlTokens
+    app: FastAPI
     clients: list[httpx.Client] = field(default_factory=list)
 
-    def client(self, name: str, role: Role) -> httpx.Client:
+    def client(self, name: str, role: Role, **about: Any) -> httpx.Client:
         """Gives a client with a new token of that name."""
-        headers = {"Authorization": f"Bearer {self.tokens.create(name, role)}"}
+        headers = {"Authorization": f"Bearer {self.tokens.create(name, role, **about)}"}
         return self.bare(headers=headers)
 
     def bare(self, **settings: Any) -> httpx.Client:
@@ -120,7 +131,7 @@ def served(directory: Path, **settings: Any) -> Iterator[Served]:
     app = make_app(stage.orchestrator, tokens=tokens, settings=chosen, session_secret="s3cret")
     with socket.create_server(("127.0.0.1", 0)) as listening, _running(app, listening):
         port = listening.getsockname()[1]
-        house = Served(f"http://127.0.0.1:{port}", stage, tokens)
+        house = Served(f"http://127.0.0.1:{port}", stage, tokens, app)
         try:
             yield house
         finally:

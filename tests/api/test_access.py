@@ -51,13 +51,16 @@ def test_everybody_is_told_who_they_are(viewer: httpx.Client, admin: httpx.Clien
     assert viewer.get(f"{API}/whoami").json() == {
         "name": "victor",
         "role": "viewer",
-        "permissions": ["read"],
+        "vendor": None,
+        "permissions": ["read", "read_own"],
         "flower_url": None,
     }
     assert admin.get(f"{API}/whoami").json()["permissions"] == [
+        "act_for_others",
         "administer",
         "operate",
         "read",
+        "read_own",
         "report",
     ]
 

@@ -147,6 +147,24 @@ def test_old_history_is_deleted_with_all_that_belongs_to_it(sql_store: SqlStore)
     assert counts["command_sequence"] == 6
 
 
+def test_a_token_past_its_time_is_out_of_force(sql_store: SqlStore) -> None:
+    tokens = SqlTokens(sql_store)
+    soon = sql_store.now() + timedelta(milliseconds=50)
+
+    secret = tokens.create("acme-1", Role.VENDOR, vendor="acme", expires_at=soon)
+    before = tokens.find(digest_of(secret))
+    while sql_store.now() < soon:
+        pass
+    after = tokens.find(digest_of(secret))
+
+    assert (before and before.vendor, after) == ("acme", None)
+    assert tokens.create("acme-1", Role.VENDOR)  # its name is free again
+    with pytest.raises(BadInputError, match="speaks for no vendor"):
+        tokens.create("eve", Role.OPERATOR, vendor="acme")
+    with pytest.raises(BadInputError, match="has passed"):
+        tokens.create("late", Role.VIEWER, expires_at=soon)
+
+
 def test_a_token_is_found_by_its_secret_until_it_is_revoked(sql_store: SqlStore) -> None:
     tokens = SqlTokens(sql_store)
 

@@ -1,0 +1,101 @@
+"""Grants: what vendors were let do beside their own. And what is theirs, and who submitted it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.core.access import VENDOR_OWNED, Grant, GrantAbout
+from orchestrator.core.entity import CommandEntity
+from orchestrator.store import codec, statements
+from orchestrator.store.reading import Reading
+from orchestrator.store.tables import audit, command_entity, vendor_grant
+
+_g, _c, _a = vendor_grant.c, command_entity.c, audit.c
+SUBMISSIONS = ("submit", "attach")
+"""The verbs under which the audit notes who brought a command in."""
+
+
+class GrantBook:
+    """Reads and writes grants within a transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def find(self, about: GrantAbout, subject: str) -> list[Grant]:
+        """Gives who was let do something about this command or kind."""
+        return _found(self._connection, [_g.about == about, _g.subject == subject])
+
+    def add(self, grant: Grant) -> None:
+        """Notes a grant, unless it is noted already."""
+        known = {one.vendor for one in self.find(grant.about, grant.subject)}
+        if grant.vendor not in known:
+            self._connection.execute(
+                sa.insert(vendor_grant).values(
+                    about=grant.about.value,
+                    subject=grant.subject,
+                    vendor=grant.vendor,
+                    granted_by=codec.storable(grant.granted_by),
+                    reason=codec.storable(grant.reason),
+                    at=grant.at,
+                )
+            )
+
+    def remove(self, about: GrantAbout, subject: str, vendor: str) -> bool:
+        """Takes a grant back; says whether there was one."""
+        one = sa.delete(vendor_grant).where(
+            _g.about == about, _g.subject == subject, _g.vendor == vendor
+        )
+        return bool(self._connection.execute(one).rowcount)
+
+
+class Granting(Reading):
+    """Reads what concerns the rights of vendors."""
+
+    def grants(
+        self,
+        *,
+        vendor: str | None = None,
+        about: GrantAbout | None = None,
+        subject: str | None = None,
+    ) -> list[Grant]:
+        """Gives grants: all, or of one vendor, about one thing."""
+        asked = ((_g.vendor, vendor), (_g.about, about), (_g.subject, subject))
+        with self.reading() as connection:
+            return _found(connection, [column == one for column, one in asked if one is not None])
+
+    def of_vendor(self, vendor: str, root_ids: Collection[str]) -> list[CommandEntity]:
+        """Gives what belongs to a vendor in these trees."""
+        found: list[CommandEntity] = []
+        for chunk in statements.chunks(list(root_ids)):
+            owned = statements.HEADS.where(
+                _c.owner_type == sa.literal_column(f"'{VENDOR_OWNED}'"),  # as the index has it
+                _c.owner_id == vendor,
+                _c.root_id.in_(chunk),
+            )
+            found.extend(self._heads(owned))
+        return found
+
+    def submitter(self, command_id: str) -> str | None:
+        """Gives the name of the token that a command was submitted with; None where engine code did it."""
+        statement = sa.select(_a.actor).where(_a.command_id == command_id, _a.verb.in_(SUBMISSIONS))
+        with self.reading() as connection:
+            return connection.execute(statement.limit(1)).scalar()
+
+
+def _found(connection: sa.Connection, where: list[sa.ColumnElement[bool]]) -> list[Grant]:
+    statement = sa.select(vendor_grant).where(*where).order_by(_g.about, _g.subject, _g.vendor)
+    return [_grant(row) for row in connection.execute(statement)]
+
+
+def _grant(row: sa.Row[Any]) -> Grant:
+    return Grant(
+        about=GrantAbout(row.about),
+        subject=row.subject,
+        vendor=row.vendor,
+        granted_by=row.granted_by,
+        reason=row.reason,
+        at=row.at,
+    )

@@ -1,0 +1,47 @@
+"""What concerns the rights of vendors, in the memory store; the same answers as the SQL store gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from orchestrator.core.access import Grant, GrantAbout, is_of_vendor
+from orchestrator.core.entity import CommandEntity
+from orchestrator.store.granting import SUBMISSIONS
+from orchestrator.store.memory_books import Books
+
+
+class MemoryGranting:
+    """Reads grants, what belongs to a vendor, and who submitted what."""
+
+    books: Books
+
+    def grants(
+        self,
+        *,
+        vendor: str | None = None,
+        about: GrantAbout | None = None,
+        subject: str | None = None,
+    ) -> list[Grant]:
+        found = [
+            one
+            for one in self.books.grants.values()
+            if vendor in (None, one.vendor)
+            and about in (None, one.about)
+            and subject in (None, one.subject)
+        ]
+        return sorted(found, key=lambda one: (one.about, one.subject, one.vendor))
+
+    def of_vendor(self, vendor: str, root_ids: Collection[str]) -> list[CommandEntity]:
+        return [
+            one
+            for one in self.books.commands.values()
+            if one.root_id in root_ids and is_of_vendor(one, vendor)
+        ]
+
+    def submitter(self, command_id: str) -> str | None:
+        noted = (
+            actor
+            for actor, verb, one, _ in self.books.audit
+            if one == command_id and verb in SUBMISSIONS
+        )
+        return next(noted, None)
