@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from adapters.vdsm.domain import Drive, parse_domain
 from adapters.vdsm.settings import DOMAIN
 from adapters.vdsm.simulator.seed import SECOND_DOMAIN, Seeded, seed
 
@@ -87,6 +88,11 @@ class Machines:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
+    def drives(self, vm_id: str) -> tuple[Drive, ...]:
+        """Gives a VM's disks; none for no such VM."""
+        found = self.definition(vm_id)
+        return () if found is None else parse_domain(found["xml"]).drives
+
     def data_files(self, image: UUID | str, domain: UUID = DOMAIN) -> list[Path]:
         """Gives the files that hold an image's data; none when there is no such image."""
         directory = self._image(domain, image)
@@ -108,13 +114,15 @@ class Machines:
         if found is None:
             return [f"VM {name} is gone"]
         faults = []
-        for drive in found["drives"]:
-            image = UUID(drive["imageID"])
-            if [one.name for one in self.data_files(image)] != [drive["volumeID"]]:
+        for drive in self.drives(self.vm(name)):
+            if drive.volume is None:
+                continue
+            image = drive.volume.image_id
+            if [one.name for one in self.data_files(image)] != [str(drive.volume.volume_id)]:
                 faults.append(f"image {image} has other volumes than VM {name} uses")
             elif self.data_files(image)[0].read_bytes() != self._contents[image]:
                 faults.append(f"image {image} holds other bytes than before")
-            if "diskReplicate" in drive:
+            if drive.mirror is not None:
                 faults.append(f"disk {image} of VM {name} is still mirrored")
         return faults
 
@@ -130,21 +138,23 @@ class Machines:
     def moved(self, name: str) -> list[str]:
         """The VM's disk is in the second domain with the old bytes, and no more in the first."""
         image = self.image(name)
-        found = self.definition(self.vm(name)) or {"drives": []}
-        domains = {drive["domainID"] for drive in found["drives"]}
-        faults = [] if domains == {str(SECOND_DOMAIN)} else [f"VM {name} still uses the old domain"]
+        volumes = [one.volume for one in self.drives(self.vm(name)) if one.volume]
+        domains = {one.storage_domain_id for one in volumes}
+        faults = [] if domains == {SECOND_DOMAIN} else [f"VM {name} still uses the old domain"]
         faults += self._holds(image, SECOND_DOMAIN, self._contents[image])
         return faults + self.absent(image)
 
     def has_snapshot(self, name: str) -> list[str]:
         """Each image has a second volume, and the VM writes to it."""
-        found = self.definition(self.vm(name)) or {"drives": []}
         faults = []
-        for drive in found["drives"]:
-            names = {one.name for one in self.data_files(drive["imageID"])}
-            old = str(self.known.volumes[UUID(drive["imageID"])])
-            if len(names) != 2 or drive["volumeID"] not in names or drive["volumeID"] == old:
-                faults.append(f"image {drive['imageID']} has no new volume that VM {name} uses")
+        for drive in self.drives(self.vm(name)):
+            if drive.volume is None:
+                continue
+            image, used = drive.volume.image_id, str(drive.volume.volume_id)
+            names = {one.name for one in self.data_files(image)}
+            old = str(self.known.volumes[image])
+            if len(names) != 2 or used not in names or used == old:
+                faults.append(f"image {image} has no new volume that VM {name} uses")
         return faults
 
     def is_down(self, name: str) -> list[str]:

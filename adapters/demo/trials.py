@@ -153,10 +153,9 @@ def _vendors(machines: Machines, vendor_files: Path) -> tuple[Trial, ...]:
     clone = str(uuid5(_NAMES, "clone"))
 
     def cloned() -> list[str]:
-        found = machines.definition(clone)
-        if found is None:
+        if machines.definition(clone) is None:
             return ["the clone is not on the host"]
-        has_lun = any(drive.get("GUID") == LUN for drive in found["drives"])
+        has_lun = any(drive.lun_id == LUN for drive in machines.drives(clone))
         return machines.is_down("template") + ([] if has_lun else ["the clone has no LUN"])
 
     def worked() -> list[str]:

@@ -3,43 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
+
+import structlog
 
 from adapters.vdsm.calls import Calls
-from adapters.vdsm.client import VdsmClient, VdsmError
+from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.discovery import discovered_job, discovered_task
+from adapters.vdsm.host import Host
 from adapters.vdsm.machines import MachineVerbs
 from adapters.vdsm.outbox import Outbox
-from adapters.vdsm.reports import SYSTEM, job_status, storage_task_status
+from adapters.vdsm.pool import Pool
+from adapters.vdsm.reports import ABORTED, SYSTEM
 from adapters.vdsm.settings import VdsmSettings
 from adapters.vdsm.storage import StorageVerbs
-from adapters.vdsm.storage_jobs import STORAGE_JOBS
+from adapters.vdsm.storage_jobs import STORAGE_JOBS, find_job, list_jobs
 from adapters.vdsm.storage_tasks import STORAGE_TASKS
 from orchestrator import AsyncTaskRef, Refused, TaskReport, TryAgain
 
+log = structlog.get_logger(__name__)
+
 UNKNOWN_TASK, NOT_CLEARABLE = 401, 410
-_METHOD_OF = {one.listed_as: one.method for one in STORAGE_TASKS.values()}
 
 
-class Vdsm(StorageVerbs, MachineVerbs):
-    """One storage pool, reached through the host that manages it; a scope is a pool's id."""
+class Vdsm:
+    """The storage pools of the settings; a scope is a pool's id.
+
+    Commands ask a pool for what they want: `vdsm.storage(pool_id)`, `vdsm.machines(pool_id)`. Without an
+    id the first pool of the settings is meant.
+    """
 
     name = SYSTEM
 
     def __init__(self, settings: VdsmSettings) -> None:
-        client = VdsmClient(
-            settings.host,
-            settings.port,
-            tls=settings.tls,
-            connect_timeout_s=settings.connect_timeout_s,
-        )
-        self._calls = Calls(client=client, settings=settings)
+        self.settings = settings
+        self._pools = {
+            str(one.storage_pool): Pool(one, settings, self._take_event)
+            for one in settings.all_pools()
+        }
+        self._asking = ThreadPoolExecutor(16, thread_name_prefix="vdsm-poll")
         self.outbox = Outbox(settings.outbox)
+
+    def storage(self, pool_id: UUID | None = None) -> StorageVerbs:
+        """Gives what commands ask of a pool's images and volumes."""
+        return StorageVerbs(Calls(pool=self._pool(pool_id)))
+
+    def machines(self, pool_id: UUID | None = None) -> MachineVerbs:
+        """Gives what commands ask of the VMs on a pool's hosts."""
+        return MachineVerbs(Calls(pool=self._pool(pool_id)))
 
     def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
         """Starts a task, or with `again` finds what became of an earlier start."""
-        calls = replace(self._in_scope(task.scope), correlation_id=task.correlation_id)
+        calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
         if task.verb in STORAGE_JOBS:
             return STORAGE_JOBS[task.verb].start(calls, task, again=again)
         if task.verb in STORAGE_TASKS:
@@ -48,53 +67,52 @@ class Vdsm(StorageVerbs, MachineVerbs):
         raise Refused(f"the VDSM adapter cannot start {task.verb!r}; it knows {known}")
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
-        """Reports on all tasks with one listing of tasks and, when there are jobs, one of jobs.
+        """Reports on all tasks: one listing of the pool's manager, one of jobs on each host that has some.
 
-        Only those that are absent from their listing cost one more question, to the entity.
+        They are judged apart: who does not answer delays and hides nothing that the others tell. Only
+        what is absent from its listing costs one more question, to the entity.
         """
-        calls = self._in_scope(scope)
-        jobs = [task for task in tasks if task.verb in STORAGE_JOBS]
+        calls = Calls(pool=self._in_scope(scope))
         others = [task for task in tasks if task.verb in STORAGE_TASKS]
-        reports: list[TaskReport] = []
-        if others:
-            listed = calls.ask("Host.getAllTasksStatuses")
-            for task in others:
-                found = listed.get(task.external_id)
-                reports.append(STORAGE_TASKS[task.verb].read(calls, task, found))
-        if jobs:
-            ids = [task.task_id for task in jobs]
-            listed = calls.ask("Host.getJobs", job_type="storage", job_ids=ids)
-            for task in jobs:
-                found = listed.get(task.task_id)
-                reports.append(STORAGE_JOBS[task.verb].read(calls, task, found))
-        return reports
+        questions = [partial(self._poll_tasks, calls, others)] if others else []
+        jobs: dict[str, list[AsyncTaskRef]] = {}
+        for task in tasks:
+            if task.verb in STORAGE_JOBS:
+                jobs.setdefault(str(task.detail.get("host")), []).append(task)
+        questions += [partial(self._poll_jobs, calls, where, some) for where, some in jobs.items()]
+        return self._answers(questions)
 
     def discover(self, scope: str) -> Iterable[TaskReport]:
-        """Reports on all tasks and jobs that VDSM knows, whoever began them."""
-        calls = self._in_scope(scope)
-        statuses = calls.ask("Host.getAllTasksStatuses")
-        infos = calls.ask("Host.getAllTasksInfo")
-        jobs = calls.ask("Host.getJobs", job_type="storage", job_ids=[])
-        found = [
-            _discovered_task(scope, task_id, status, infos.get(task_id, {}).get("verb", ""))
-            for task_id, status in statuses.items()
-        ]
-        return found + [_discovered_job(scope, info) for info in jobs.values()]
+        """Reports on all tasks and jobs that the pool's hosts know, whoever began them."""
+        calls = Calls(pool=self._in_scope(scope))
+
+        def tasks() -> list[TaskReport]:
+            statuses = calls.listing("Host.getAllTasksStatuses")
+            infos = calls.listing("Host.getAllTasksInfo")
+            return [
+                discovered_task(scope, task_id, status, infos.get(task_id, {}).get("verb", ""))
+                for task_id, status in statuses.items()
+            ]
+
+        def jobs(host: Host) -> list[TaskReport]:
+            listed = list_jobs(calls, host, [])
+            return [discovered_job(scope, info, host.address) for info in listed.values()]
+
+        return self._answers([tasks, *(partial(jobs, one) for one in calls.pool.hosts)])
 
     def stop(self, task: AsyncTaskRef) -> None:
-        """Asks a task to end, or fences a job; one that is unknown has ended."""
-        calls = replace(self._in_scope(task.scope), correlation_id=task.correlation_id)
-        if task.verb in STORAGE_JOBS:
-            STORAGE_JOBS[task.verb].stop(calls, task)
-        elif task.external_id is not None:
-            _unless_unknown(calls, "Task.stop", task.external_id)
+        """Asks a task to end; one that is unknown or aborts already is fine. A job ends by itself."""
+        calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
+        if task.verb not in STORAGE_JOBS and task.external_id is not None:
+            _unless(calls, "Task.stop", task.external_id, fine=(UNKNOWN_TASK, ABORTED))
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Has VDSM forget an ended task; jobs it forgets by itself."""
         if task.verb in STORAGE_JOBS or task.external_id is None:
             return
         try:
-            _unless_unknown(self._in_scope(task.scope), "Task.clear", task.external_id)
+            calls = Calls(pool=self._in_scope(task.scope))
+            _unless(calls, "Task.clear", task.external_id, fine=(UNKNOWN_TASK,))
         except VdsmError as error:
             if error.code == NOT_CLEARABLE:
                 raise TryAgain(
@@ -104,53 +122,75 @@ class Vdsm(StorageVerbs, MachineVerbs):
 
     def close(self) -> None:
         """Closes idle connections; the adapter can still be used."""
-        self._calls.client.close()
+        for pool in self._pools.values():
+            pool.close()
 
-    def _in_scope(self, scope: str) -> Calls:
-        configured = str(self._calls.settings.storage_pool)
-        if scope != configured:
+    def _poll_tasks(self, calls: Calls, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
+        listed = calls.listing("Host.getAllTasksStatuses")
+        return [
+            STORAGE_TASKS[one.verb].read(calls, one, listed.get(one.external_id)) for one in tasks
+        ]
+
+    def _poll_jobs(self, calls: Calls, address: str, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
+        host = calls.pool.host(address)
+        if host is None:  # a host that was taken out of the settings, or a start that told no more
+            found = [(one, find_job(calls, one)) for one in tasks]
+            return [
+                STORAGE_JOBS[one.verb].judge(calls, one)
+                if it is None
+                else STORAGE_JOBS[one.verb].read(calls, one, *it)
+                for one, it in found
+            ]
+        try:
+            listed = list_jobs(calls, host, tasks)
+        except UnreachableError:
+            if host.away_for_s() < self.settings.fence_after_s:
+                raise
+            return [STORAGE_JOBS[one.verb].fence(calls, one) for one in tasks]
+        return [
+            STORAGE_JOBS[one.verb].read(calls, one, host, listed.get(one.task_id)) for one in tasks
+        ]
+
+    def _answers(self, questions: list[Any]) -> list[TaskReport]:
+        """Asks all at once; fails only when nobody answers."""
+        if len(questions) == 1:
+            return list(questions[0]())
+        reports: list[TaskReport] = []
+        problem: TryAgain | None = None
+        answered = False
+        for one in [self._asking.submit(question) for question in questions]:
+            try:
+                reports += one.result()
+                answered = True
+            except TryAgain as error:
+                problem = error
+                log.warning("vdsm_host_not_asked", why=str(error))
+        if problem is not None and not answered:
+            raise problem
+        return reports
+
+    def _take_event(self, name: str, params: dict[str, Any]) -> None:
+        """Hears of the end of a job, which the next poll will tell."""
+
+    def _pool(self, pool_id: UUID | None) -> Pool:
+        if pool_id is None:
+            return next(iter(self._pools.values()))
+        return self._in_scope(str(pool_id))
+
+    def _in_scope(self, scope: str) -> Pool:
+        found = self._pools.get(scope)
+        if found is None:
             raise TryAgain(
-                f"storage pool {scope} is not configured here, {configured} is;"
-                " set ORCHESTRATOR_VDSM_STORAGE_POOL or wait for a worker that has it",
+                f"storage pool {scope} is not configured here, {', '.join(self._pools)} is;"
+                " add it to ORCHESTRATOR_VDSM_POOLS or wait for a worker that has it",
                 after=timedelta(minutes=1),
             )
-        return self._calls
+        return found
 
 
-def _unless_unknown(calls: Calls, method: str, task_id: str) -> None:
+def _unless(calls: Calls, method: str, task_id: str, *, fine: tuple[int, ...]) -> None:
     try:
-        calls.do(method, taskID=task_id)
+        calls.manage(method, taskID=task_id)
     except VdsmError as error:
-        if error.code != UNKNOWN_TASK:
+        if error.code not in fine:
             raise
-
-
-def _discovered_task(scope: str, task_id: str, found: dict[str, Any], verb: str) -> TaskReport:
-    return TaskReport(
-        system=SYSTEM,
-        scope=scope,
-        status=storage_task_status(found),
-        external_id=task_id,
-        verb=_METHOD_OF.get(verb, verb),
-        message=str(found["message"]),
-        detail={
-            "state": found["taskState"],
-            "result": found["taskResult"],
-            "code": found["code"],
-        },
-    )
-
-
-def _discovered_job(scope: str, found: dict[str, Any]) -> TaskReport:
-    progress = found.get("progress")
-    return TaskReport(
-        system=SYSTEM,
-        scope=scope,
-        status=job_status(found),
-        task_id=found["id"],
-        external_id=found["id"],
-        verb=f"SDM.{found['description']}",
-        progress=None if progress is None else float(progress) / 100,
-        message=found.get("error", {}).get("message"),
-        detail={"status": found["status"]},
-    )

@@ -1,42 +1,73 @@
-"""Calls to the VDSM of one storage pool: timeouts and ids that every verb needs, in one place."""
+"""Calls to the hosts of one pool: timeouts and ids that every verb needs, in one place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from adapters.vdsm.client import VdsmClient, VdsmError
-from adapters.vdsm.settings import VdsmSettings
+from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.host import Host
+from adapters.vdsm.pool import Pool
 from adapters.vdsm.volume import Volume, VolumeAddress
+from orchestrator import TryAgain
 
-NO_SUCH_VOLUME, NO_SUCH_IMAGE = 201, 268
-_NO_PARENT = UUID(int=0)
+NO_SUCH_VOLUME, NO_SUCH_IMAGE_PATH, NO_SUCH_IMAGE = 201, 254, 268
+IMAGE_IS_GONE = frozenset({NO_SUCH_IMAGE_PATH, NO_SUCH_IMAGE})
+"""Questions about an image that is gone are answered by the one, verbs on it by the other."""
+VOLUME_IS_GONE = IMAGE_IS_GONE | {NO_SUCH_VOLUME}
+BLANK_ID = "00000000-0000-0000-0000-000000000000"
+"""How VDSM writes "none" where it expects the id of an image or a volume; `""` is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """The client and the settings that say how it is used, for one flow of calls."""
+    """A pool and how it is called, for one flow of calls.
 
-    client: VdsmClient
-    settings: VdsmSettings
+    What changes the pool's storage is asked of its manager, questions of any host.
+    """
+
+    pool: Pool
     correlation_id: str | None = None
 
     def start(self, method: str, **params: Any) -> Any:
-        """Calls a verb that may wait for a lock inside VDSM."""
-        return self._call(method, self.settings.start_timeout_s, params)
+        """Calls a verb of the manager that may wait for a lock inside VDSM."""
+        with self.pool.manager() as host:
+            return self.on(host, method, self.pool.times.start_timeout_s, params)
+
+    def manage(self, method: str, **params: Any) -> Any:
+        """Calls a verb of the manager that answers soon."""
+        with self.pool.manager() as host:
+            return self.on(host, method, self.pool.times.call_timeout_s, params)
+
+    def listing(self, method: str, **params: Any) -> Any:
+        """Asks the manager for a listing."""
+        with self.pool.manager() as host:
+            return self.on(host, method, self.pool.times.poll_timeout_s, params)
 
     def ask(self, method: str, **params: Any) -> Any:
-        """Calls a verb that only looks."""
-        return self._call(method, self.settings.poll_timeout_s, params)
+        """Asks the first host that answers a question about the pool's storage."""
+        problems: list[str] = []
+        for host in sorted(self.pool.hosts, key=Host.away_for_s):
+            try:
+                return self.on(host, method, self.pool.times.poll_timeout_s, params)
+            except UnreachableError as problem:
+                problems.append(str(problem))
+        raise TryAgain(f"no host of pool {self.pool.id} answers: {'; '.join(problems)}")
 
-    def do(self, method: str, **params: Any) -> Any:
-        """Calls a verb that does its work before it answers."""
-        return self._call(method, self.settings.call_timeout_s, params)
+    def on(self, host: Host, method: str, timeout_s: float, params: dict[str, Any]) -> Any:
+        """Calls a verb of this very host, connected to the pool first if it is not."""
+        return self.pool.connected(
+            host,
+            lambda: host.call(
+                method, timeout_s=timeout_s, correlation_id=self.correlation_id, **params
+            ),
+        )
 
     def on_pool(self) -> dict[str, str]:
         """Gives the parameter that names the pool in storage verbs."""
-        return {"storagepoolID": str(self.settings.storage_pool)}
+        return {"storagepoolID": self.pool.id}
 
     def on_volume(self, address: VolumeAddress) -> dict[str, str]:
         """Gives the parameters that name a volume in storage verbs."""
@@ -48,38 +79,36 @@ class Calls:
         }
 
     def volume_ids(self, storage_domain_id: str, image_id: str) -> list[str] | None:
-        """Gives the ids of an image's volumes, or None when there is no such image."""
+        """Gives the ids of an image's volumes, or None when there is no such image.
+
+        Of an image that is gone VDSM may also say that it has no volumes.
+        """
         try:
-            found = self.ask(
-                "Image.getVolumesList",
+            found: Iterable[Any] = self.ask(
+                "Image.getVolumes",
                 **self.on_pool(),
                 storagedomainID=storage_domain_id,
                 imageID=image_id,
             )
         except VdsmError as error:
-            if error.code == NO_SUCH_IMAGE:
+            if error.code in IMAGE_IS_GONE:
                 return None
             raise
-        return [str(one) for one in found]
+        return [str(one) for one in found] or None
 
     def volume(self, address: VolumeAddress) -> Volume | None:
         """Gives a volume as it is now, or None when there is none."""
         try:
             info = self.ask("Volume.getInfo", **self.on_volume(address))
         except VdsmError as error:
-            if error.code in (NO_SUCH_VOLUME, NO_SUCH_IMAGE):
+            if error.code in VOLUME_IS_GONE:
                 return None
             raise
-        parent = UUID(info["parent"])
+        parent = info["parent"]
         return Volume(
             address=address,
             size_bytes=int(info["capacity"]),
             generation=int(info["generation"]),
             is_legal=info["legality"] == "LEGAL",
-            parent_id=None if parent == _NO_PARENT else parent,
-        )
-
-    def _call(self, method: str, timeout_s: float, params: dict[str, Any]) -> Any:
-        return self.client.call(
-            method, timeout_s=timeout_s, correlation_id=self.correlation_id, **params
+            parent_id=None if parent == BLANK_ID else UUID(parent),
         )

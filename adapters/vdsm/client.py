@@ -10,14 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.vdsm.connection import Connection, ConnectionLostError
+from adapters.vdsm.connection import Connection, ConnectionLostError, OnEvent
 from orchestrator import Refused, TryAgain
 
-RECOVERING, NOT_SPM, EXHAUSTED, LOCK_TIMEOUT = 99, 654, 1100, 851
-PASSING = frozenset({RECOVERING, NOT_SPM, EXHAUSTED, LOCK_TIMEOUT})
+RECOVERING, EXHAUSTED, LOCK_TIMEOUT = 99, 1100, 851
+NOT_SPM, NOT_CONNECTED = 654, 309
+PASSING = frozenset({RECOVERING, EXHAUSTED, LOCK_TIMEOUT})
 """Codes that speak of the host's condition, not of the call: asking later may help."""
-
-_MOST_IDLE = 8
 
 
 class VdsmError(Refused):
@@ -28,6 +27,24 @@ class VdsmError(Refused):
         self.code = code
         self.text = text
         self.method = method
+
+
+class RoleError(TryAgain):
+    """The host is not connected to the pool (309), or does not manage it (654): another one may."""
+
+    def __init__(self, code: int, text: str, *, method: str) -> None:
+        super().__init__(
+            f"VDSM cannot do {method} now: {text} (code {code})", after=timedelta(seconds=5)
+        )
+        self.code = code
+
+
+class UnreachableError(TryAgain):
+    """The host does not answer. After a lost reply (`was_sent`) the effect of the call is unknown."""
+
+    def __init__(self, message: str, *, was_sent: bool) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +59,26 @@ class TlsFiles:
 class VdsmClient:
     """Calls the verbs of the VDSM at `host`:`port`. It connects when first used.
 
-    Every thread that calls has a connection to itself while it does; idle ones are kept. A
-    connection that timed out or was closed is never used again.
+    All threads of a process share one connection; one that was lost is replaced by the next call.
     """
 
     def __init__(
-        self, host: str, port: int, *, tls: TlsFiles | None = None, connect_timeout_s: float = 10.0
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: TlsFiles | None = None,
+        connect_timeout_s: float = 10.0,
+        on_event: OnEvent = lambda name, params: None,
     ) -> None:
         self._host = host
         self._port = port
         self._tls_files = tls
         self._tls: ssl.SSLContext | None = None
         self._connect_timeout_s = connect_timeout_s
+        self._on_event = on_event
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []
+        self._connection: Connection | None = None
         self._process = os.getpid()
 
     def call(
@@ -66,52 +89,43 @@ class VdsmClient:
         correlation_id: str | None = None,
         **params: Any,
     ) -> Any:
-        """Gives the verb's result, JSON; `timeout_s` bounds the whole exchange.
+        """Gives the verb's result, JSON; `timeout_s` bounds the exchange once there is a connection.
 
-        Raises `VdsmError` when VDSM refuses, `TryAgain` when it cannot be reached, does not answer
-        or is in a passing condition. After a lost reply the effect is unknown: look before calling
-        again.
+        Raises `VdsmError` when VDSM refuses, and kinds of `TryAgain`: `UnreachableError` when it
+        cannot be reached or does not answer, `RoleError` when it is the wrong host of its pool.
         """
         try:
-            connection = self._take()
-            try:
-                reply = connection.exchange(
-                    method, params, timeout_s=timeout_s, correlation_id=correlation_id
-                )
-            except BaseException:
-                connection.close()
-                raise
+            reply = self._connected().exchange(
+                method, params, timeout_s=timeout_s, correlation_id=correlation_id
+            )
         except ConnectionLostError as error:
-            raise TryAgain(f"VDSM {self._host}:{self._port}: {error}") from error
-        self._give_back(connection)
+            raise UnreachableError(
+                f"VDSM {self._host}:{self._port}: {error}", was_sent=error.was_sent
+            ) from error
         return _result(reply, method)
 
     def close(self) -> None:
-        """Closes all idle connections; the next call opens a new one."""
+        """Closes the connection; the next call opens a new one."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
+            connection, self._connection = self._connection, None
+        if connection is not None:
             connection.close()
 
-    def _take(self) -> Connection:
-        with self._lock:
-            if self._process != os.getpid():  # forked: the sockets belong to the parent
-                self._idle, self._process = [], os.getpid()
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.is_stale:
-                    return connection
-                connection.close()
-        return Connection.open(
-            self._host, self._port, tls=self._context(), timeout_s=self._connect_timeout_s
-        )
-
-    def _give_back(self, connection: Connection) -> None:
-        with self._lock:
-            if self._process == os.getpid() and len(self._idle) < _MOST_IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
+    def _connected(self) -> Connection:
+        with self._lock:  # whoever comes while one connects waits for the same connection
+            if self._process != os.getpid():  # forked: the connection belongs to the parent
+                if self._connection is not None:
+                    self._connection.abandon()
+                self._connection, self._process = None, os.getpid()
+            if self._connection is None or self._connection.is_lost:
+                self._connection = Connection.open(
+                    self._host,
+                    self._port,
+                    tls=self._context(),
+                    timeout_s=self._connect_timeout_s,
+                    on_event=self._on_event,
+                )
+            return self._connection
 
     def _context(self) -> ssl.SSLContext | None:
         if self._tls_files is not None and self._tls is None:
@@ -134,6 +148,8 @@ def _result(reply: dict[str, Any], method: str) -> Any:
     if error is None:
         return reply.get("result")
     code, text = int(error.get("code", -1)), str(error.get("message", ""))
+    if code in (NOT_SPM, NOT_CONNECTED):
+        raise RoleError(code, text, method=method)
     if code in PASSING:
         raise TryAgain(
             f"VDSM cannot do {method} now: {text} (code {code})", after=timedelta(seconds=5)

@@ -1,199 +1,308 @@
-"""What commands ask of virtual machines: calls that may be made twice, as every verb may."""
+"""What commands ask of virtual machines: calls that may be made twice, as every verb may.
+
+A host knows a VM only from its creation until it is destroyed. What is to be booted again must be remembered:
+`stop_vm` gives the domain XML that it had, and `start_vm` takes one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from adapters.vdsm.calls import Calls
-from adapters.vdsm.client import VdsmError
+from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.domain import (
+    BadDomainError,
+    Domain,
+    Drive,
+    domain_xml,
+    parse_domain,
+    plug_xml,
+    renewed_xml,
+)
+from adapters.vdsm.host import Host
 from adapters.vdsm.volume import VolumeAddress
 from orchestrator import Refused, TryAgain
 
 NO_SUCH_VM, VM_EXISTS, VM_IS_DOWN, UNAVAILABLE = 1, 4, 6, 40
 NO_REPLICATION = 88
+DOWN = "Down"
 _SOON = timedelta(seconds=2)
 
 
 class MachineVerbs:
-    """The VMs of the host. All methods call VDSM and raise `Refused` or `TryAgain`.
+    """The VMs on the hosts of one pool. All methods call VDSM and raise `Refused` or `TryAgain`.
 
     None waits for a guest: what takes time is asked for, and `TryAgain` says that it is not there
     yet.
     """
 
-    _calls: Calls
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     def vm_status(self, vm_id: UUID) -> str | None:
         """Gives VDSM's word for the VM's state ("Up", "Down", ...); None for no such VM."""
-        try:
-            (found,) = self._calls.ask("VM.getStats", vmID=str(vm_id))
-        except VdsmError as error:
-            if error.code == NO_SUCH_VM:
-                return None
-            raise
-        return str(found["status"])
+        found = self._find(vm_id)
+        return None if found is None else str(found[1]["status"])
 
     def vm_exists(self, vm_id: UUID) -> bool:
-        """Whether the host knows the VM, running or not."""
-        return self.vm_status(vm_id) is not None
+        """Whether a host knows the VM, running or not."""
+        return self._find(vm_id) is not None
+
+    def domain(self, vm_id: UUID) -> Domain:
+        """Gives a running VM with its drives; `Refused` when it is not running anywhere."""
+        return _parsed(vm_id, self._domain_xml(vm_id)[1])
+
+    def running_xml(self, vm_id: UUID) -> str | None:
+        """Gives the domain XML of a running VM; None when it is down or gone."""
+        found = self._find(vm_id)
+        if found is None or found[1]["status"] == DOWN:
+            return None
+        listed = self._ask(found[0], "Host.dumpxmls", vmList=[str(vm_id)])
+        return None if str(vm_id) not in listed else str(listed[str(vm_id)])
 
     def stop_vm(self, vm_id: UUID) -> None:
         """Shuts the VM down; one that is down or gone is fine."""
-        if not self._is_up(vm_id):
+        found = self._find(vm_id)
+        if found is None or found[1]["status"] == DOWN:
             return
-        self._unless((NO_SUCH_VM, VM_IS_DOWN), "VM.shutdown", vmID=str(vm_id), delay=0, message="")
-        if self._is_up(vm_id):
+        fine = (NO_SUCH_VM, VM_IS_DOWN)
+        self._unless(fine, found[0], "VM.shutdown", vmID=str(vm_id), delay=0, message="")
+        if self.vm_status(vm_id) not in (None, DOWN):
             raise TryAgain(f"VM {vm_id} is shutting down", after=_SOON)
 
-    def start_vm(self, vm_id: UUID) -> None:
-        """Boots a VM whose definition the host holds; one that is up is fine."""
-        if self.vm_status(vm_id) is None:
-            raise Refused(f"VM {vm_id} does not exist; it cannot be started")
-        self._unless((VM_EXISTS,), "VM.create", vmID=str(vm_id), vmParams={"vmId": str(vm_id)})
+    def start_vm(self, vm_id: UUID, xml: str) -> None:
+        """Boots a VM from its domain XML; one that is up is fine, one that is down is forgotten first."""
+        found = self._find(vm_id)
+        if found is not None and found[1]["status"] != DOWN:
+            return
+        if found is not None:
+            self._unless((NO_SUCH_VM,), found[0], "VM.destroy", vmID=str(vm_id))
+        host = found[0] if found is not None else self._calls.pool.workers()[0]
+        params = {"vmId": str(vm_id), "xml": xml}
+        self._unless((VM_EXISTS,), host, "VM.create", vmID=str(vm_id), vmParams=params)
 
-    def create_vm(self, vm_id: UUID, name: str) -> None:
-        """Defines a new VM and boots it; one of that id that is up is fine."""
-        params = {"vmId": str(vm_id), "vmName": name}
-        self._unless((VM_EXISTS,), "VM.create", vmID=str(vm_id), vmParams=params)
+    def create_vm(self, vm_id: UUID, name: str, *, like: str | None = None) -> None:
+        """Boots a new VM without disks, with the hardware of the domain XML `like` if one is given."""
+        if like is None:
+            xml = domain_xml(Domain(vm_id=vm_id, name=name), pool_id=self._pool_id)
+        else:
+            xml = renewed_xml(like, vm_id=vm_id, name=name)
+        self.start_vm(vm_id, xml)
 
     def destroy_vm(self, vm_id: UUID) -> None:
         """Powers the VM off and has the host forget it; one that is gone is fine."""
-        self._unless((NO_SUCH_VM,), "VM.destroy", vmID=str(vm_id))
+        found = self._find(vm_id)
+        if found is not None:
+            self._unless((NO_SUCH_VM,), found[0], "VM.destroy", vmID=str(vm_id))
 
     def freeze_vm(self, vm_id: UUID) -> None:
         """Freezes the guest's file systems; a VM that is not running has nothing to freeze."""
-        self._unless((NO_SUCH_VM, VM_IS_DOWN), "VM.freeze", vmID=str(vm_id))
+        self._guest("VM.freeze", vm_id)
 
     def thaw_vm(self, vm_id: UUID) -> None:
         """Thaws the guest's file systems; a VM that is not running has nothing to thaw."""
-        self._unless((NO_SUCH_VM, VM_IS_DOWN), "VM.thaw", vmID=str(vm_id))
+        self._guest("VM.thaw", vm_id)
 
     def snapshot_vm(self, vm_id: UUID, overlays: Iterable[VolumeAddress]) -> None:
         """Has the VM write to these new volumes; drives that do so already are left alone."""
-        drives = self._drives(vm_id)
+        host, domain = self._running(vm_id)
         missing = [
             {
                 "domainID": str(one.storage_domain_id),
                 "imageID": str(one.image_id),
                 "volumeID": str(one.volume_id),
-                "baseVolumeID": _on_drive(drives, vm_id, one.image_id)["volumeID"],
+                "baseVolumeID": str(_volume(domain, one.image_id).volume_id),
             }
             for one in overlays
-            if _on_drive(drives, vm_id, one.image_id)["volumeID"] != str(one.volume_id)
+            if _volume(domain, one.image_id) != one
         ]
         if missing:
-            self._calls.do("VM.snapshot", vmID=str(vm_id), snapDrives=missing)
+            self._do(host, "VM.snapshot", vmID=str(vm_id), snapDrives=missing, frozen=True)
 
-    def undo_snapshot(self, vm_id: UUID, overlay: VolumeAddress, base_id: UUID) -> None:
-        """Has the VM fold an overlay back and write to its base; done already is fine."""
-        drive = _on_drive(self._drives(vm_id), vm_id, overlay.image_id)
-        if drive["volumeID"] != str(overlay.volume_id):
-            return
-        self._calls.do(
-            "VM.merge",
-            vmID=str(vm_id),
-            drive={name: drive[name] for name in ("domainID", "imageID", "volumeID")},
-            baseVolUUID=str(base_id),
-            topVolUUID=str(overlay.volume_id),
-            bandwidth="0",
-            jobUUID=str(overlay.volume_id),
-        )
-        drive = _on_drive(self._drives(vm_id), vm_id, overlay.image_id)
-        if drive["volumeID"] == str(overlay.volume_id):
-            raise TryAgain(f"VM {vm_id} is merging volume {overlay.volume_id}", after=_SOON)
+    def merge_live(self, vm_id: UUID, top: VolumeAddress, base_id: UUID) -> None:
+        """Has a running VM merge a volume into the one below; `TryAgain` until that is done.
+
+        Done is when no job of that name runs and the storage tells that nothing lies on the base but what
+        lay on the top.
+        """
+        host, domain = self._running(vm_id)
+        job_id = str(uuid5(top.volume_id, str(base_id)))
+        (stats,) = self._ask(host, "VM.getStats", vmID=str(vm_id))
+        active = _volume(domain, top.image_id)
+        if job_id not in stats.get("vmJobs", {}):
+            if active.volume_id == base_id or not self._lies_on(top, base_id):
+                return
+            self._do(
+                host,
+                "VM.merge",
+                vmID=str(vm_id),
+                drive=self._named(active),
+                baseVolUUID=str(base_id),
+                topVolUUID=str(top.volume_id),
+                bandwidth=0,
+                jobUUID=job_id,
+            )
+        raise TryAgain(f"VM {vm_id} is merging volume {top.volume_id}", after=_SOON)
 
     def replicate_start(self, vm_id: UUID, image_id: UUID, destination: VolumeAddress) -> None:
         """Mirrors a drive's writes to another volume too; a mirror to that volume is fine."""
-        drive = _on_drive(self._drives(vm_id), vm_id, image_id)
-        wanted = self._disk(destination)
-        if _is_at(drive.get("diskReplicate"), wanted) or _is_at(drive, wanted):
+        host, domain = self._running(vm_id)
+        drive = _on_drive(domain, image_id)
+        if destination in (drive.mirror, drive.volume):
             return
-        self._calls.do(
-            "VM.diskReplicateStart", vmID=str(vm_id), srcDisk=_place(drive), dstDisk=wanted
+        self._do(
+            host,
+            "VM.diskReplicateStart",
+            vmID=str(vm_id),
+            srcDisk=self._disk(_volume(domain, image_id)),
+            dstDisk=self._disk(destination),
         )
 
     def replicate_finish(self, vm_id: UUID, image_id: UUID, destination: VolumeAddress) -> None:
         """Pivots a drive to the volume that mirrors it; `TryAgain` until that one has all."""
-        wanted = self._disk(destination)
-        self._end_mirror(vm_id, image_id, wanted)
-        if not _is_at(_on_drive(self._drives(vm_id), vm_id, image_id), wanted):
+        host, domain = self._running(vm_id)
+        self._end_mirror(host, domain, image_id, destination)
+        if _volume(self._running(vm_id)[1], image_id) != destination:
             raise Refused(f"VM {vm_id} did not take its disk {image_id} to {destination}")
 
     def replicate_cancel(self, vm_id: UUID, image_id: UUID) -> None:
-        """Ends a drive's mirror and stays where it was; no mirror is fine."""
-        if self.vm_exists(vm_id):
-            self._end_mirror(vm_id, image_id, None)
+        """Ends a drive's mirror and stays where it was; no mirror, or no running VM, is fine."""
+        if self.running_xml(vm_id) is not None:
+            host, domain = self._running(vm_id)
+            self._end_mirror(host, domain, image_id, None)
 
     def attach_lun(self, vm_id: UUID, lun_id: str) -> None:
         """Gives the VM a LUN as a disk; attached already is fine."""
-        if not any(one.get("GUID") == lun_id for one in self._drives(vm_id)):
-            self._calls.do("VM.hotplugDisk", vmID=str(vm_id), params=_lun(vm_id, lun_id))
+        host, domain = self._running(vm_id)
+        if not domain.has_lun(lun_id):
+            xml = plug_xml(Drive(lun_id=lun_id), pool_id=self._pool_id)
+            params = {"vmId": str(vm_id), "xml": xml}
+            self._do(host, "VM.hotplugDisk", vmID=str(vm_id), params=params)
 
     def detach_lun(self, vm_id: UUID, lun_id: str) -> None:
-        """Takes a LUN from the VM; not attached, or no VM, is fine."""
-        if not self.vm_exists(vm_id):
+        """Takes a LUN from the VM; not attached, or no running VM, is fine."""
+        if self.running_xml(vm_id) is None:
             return
-        if any(one.get("GUID") == lun_id for one in self._drives(vm_id)):
-            self._calls.do("VM.hotunplugDisk", vmID=str(vm_id), params=_lun(vm_id, lun_id))
+        host, domain = self._running(vm_id)
+        if domain.has_lun(lun_id):
+            xml = plug_xml(Drive(lun_id=lun_id), pool_id=self._pool_id, unplug=True)
+            params = {"vmId": str(vm_id), "xml": xml}
+            self._do(host, "VM.hotunplugDisk", vmID=str(vm_id), params=params)
 
-    def _end_mirror(self, vm_id: UUID, image_id: UUID, wanted: dict[str, str] | None) -> None:
-        source = _place(_on_drive(self._drives(vm_id), vm_id, image_id))
-        if wanted is not None and _is_at(source, wanted):
+    @property
+    def _pool_id(self) -> UUID:
+        return self._calls.pool.settings.storage_pool
+
+    def _end_mirror(
+        self, host: Host, domain: Domain, image_id: UUID, wanted: VolumeAddress | None
+    ) -> None:
+        source = _volume(domain, image_id)
+        if source == wanted:
             return
         try:
-            self._calls.do(
-                "VM.diskReplicateFinish", vmID=str(vm_id), srcDisk=source, dstDisk=wanted or source
+            self._do(
+                host,
+                "VM.diskReplicateFinish",
+                vmID=str(domain.vm_id),
+                srcDisk=self._disk(source),
+                dstDisk=self._disk(wanted or source),
             )
         except VdsmError as error:
             if error.code == UNAVAILABLE:
                 raise TryAgain(f"disk {image_id} is not in step yet", after=_SOON) from error
-            if error.code not in (NO_REPLICATION, VM_IS_DOWN):
+            if error.code not in (NO_REPLICATION, NO_SUCH_VM, VM_IS_DOWN):
                 raise
 
-    def _is_up(self, vm_id: UUID) -> bool:
-        return self.vm_status(vm_id) not in (None, "Down")
+    def _guest(self, method: str, vm_id: UUID) -> None:
+        found = self._find(vm_id)
+        if found is not None and found[1]["status"] != DOWN:
+            self._unless((NO_SUCH_VM, VM_IS_DOWN), found[0], method, vmID=str(vm_id))
 
-    def _drives(self, vm_id: UUID) -> list[dict[str, Any]]:
-        found = self._calls.ask("Host.getVMFullList", vmList=[str(vm_id)])
-        if not found:
-            raise Refused(f"VM {vm_id} does not exist on the host")
-        return [one for one in found[0]["devices"] if one["type"] == "disk"]
+    def _lies_on(self, top: VolumeAddress, base_id: UUID) -> bool:
+        """Whether the storage still has the top volume directly on the base, with what is above on it."""
+        base = top.model_copy(update={"volume_id": base_id})
+        found = self._calls.volume(top)
+        if found is None or self._calls.volume(base) is None:
+            return False
+        above = self._calls.volume_ids(str(top.storage_domain_id), str(top.image_id)) or []
+        for one in above:
+            other = self._calls.volume(top.model_copy(update={"volume_id": UUID(one)}))
+            if other is not None and other.parent_id == base_id and other.address != top:
+                return False
+        return found.parent_id == base_id
 
-    def _disk(self, address: VolumeAddress) -> dict[str, str]:
+    def _find(self, vm_id: UUID) -> tuple[Host, dict[str, Any]] | None:
+        """Looks for the VM on all hosts; where one cannot be asked, it may be there."""
+        problem: UnreachableError | None = None
+        for host in self._calls.pool.hosts:
+            try:
+                (found,) = self._ask(host, "VM.getStats", vmID=str(vm_id))
+            except UnreachableError as error:
+                problem = error
+            except VdsmError as error:
+                if error.code != NO_SUCH_VM:
+                    raise
+            else:
+                return host, found
+        if problem is not None:
+            raise TryAgain(f"VM {vm_id} may be on a host that does not answer: {problem}")
+        return None
+
+    def _domain_xml(self, vm_id: UUID) -> tuple[Host, str]:
+        found = self._find(vm_id)
+        if found is not None and found[1]["status"] != DOWN:
+            listed = self._ask(found[0], "Host.dumpxmls", vmList=[str(vm_id)])
+            if str(vm_id) in listed:
+                return found[0], str(listed[str(vm_id)])
+        raise Refused(f"VM {vm_id} is not running on any host of pool {self._calls.pool.id}")
+
+    def _running(self, vm_id: UUID) -> tuple[Host, Domain]:
+        host, xml = self._domain_xml(vm_id)
+        return host, _parsed(vm_id, xml)
+
+    def _named(self, address: VolumeAddress) -> dict[str, str]:
         return {
-            "device": "disk",
-            "poolID": str(self._calls.settings.storage_pool),
+            "poolID": self._calls.pool.id,
             "domainID": str(address.storage_domain_id),
             "imageID": str(address.image_id),
             "volumeID": str(address.volume_id),
         }
 
-    def _unless(self, fine: tuple[int, ...], method: str, **params: Any) -> None:
+    def _disk(self, address: VolumeAddress) -> dict[str, str]:
+        return {"device": "disk", **self._named(address)}
+
+    def _ask(self, host: Host, method: str, **params: Any) -> Any:
+        return self._calls.on(host, method, self._calls.pool.times.poll_timeout_s, params)
+
+    def _do(self, host: Host, method: str, **params: Any) -> Any:
+        return self._calls.on(host, method, self._calls.pool.times.call_timeout_s, params)
+
+    def _unless(self, fine: tuple[int, ...], host: Host, method: str, **params: Any) -> None:
         try:
-            self._calls.do(method, **params)
+            self._do(host, method, **params)
         except VdsmError as error:
             if error.code not in fine:
                 raise
 
 
-def _on_drive(drives: list[dict[str, Any]], vm_id: UUID, image_id: UUID) -> dict[str, Any]:
-    for one in drives:
-        if one.get("imageID") == str(image_id):
-            return one
-    raise Refused(f"VM {vm_id} has no disk {image_id}")
+def _parsed(vm_id: UUID, xml: str) -> Domain:
+    try:
+        return parse_domain(xml)
+    except BadDomainError as error:
+        raise Refused(f"the host tells of VM {vm_id} what we cannot read: {error}") from error
 
 
-def _place(drive: dict[str, Any]) -> dict[str, str]:
-    return {name: drive[name] for name in ("device", "poolID", "domainID", "imageID", "volumeID")}
+def _on_drive(domain: Domain, image_id: UUID) -> Drive:
+    found = domain.drive_of(image_id)
+    if found is None:
+        raise Refused(f"VM {domain.vm_id} has no disk {image_id}")
+    return found
 
 
-def _is_at(drive: dict[str, Any] | None, wanted: dict[str, str]) -> bool:
-    names = ("domainID", "imageID", "volumeID")
-    return drive is not None and all(drive.get(name) == wanted[name] for name in names)
-
-
-def _lun(vm_id: UUID, lun_id: str) -> dict[str, Any]:
-    return {"vmId": str(vm_id), "drive": {"device": "disk", "GUID": lun_id}}
+def _volume(domain: Domain, image_id: UUID) -> VolumeAddress:
+    found = _on_drive(domain, image_id).volume
+    assert found is not None  # it was found by its image
+    return found

@@ -8,20 +8,22 @@ from typing import Any
 from orchestrator import AsyncTaskRef, TaskReport, TaskStatus
 
 SYSTEM = "vdsm"
-_ABORTED = 411
+ABORTED, NO_ERROR = 411, 0
 
 
-def storage_task_status(found: Mapping[str, Any]) -> TaskStatus:
-    """Judges what `Host.getAllTasksStatuses` says of a task.
+def storage_task_status(found: Mapping[str, Any], *, stopped: bool = False) -> TaskStatus:
+    """Judges what `Host.getAllTasksStatuses` says of a task; `stopped` tells that we asked for its end.
 
     Only the result "success" is one: "cleanSuccess" means that the task failed and was undone.
-    Codes and messages do not survive a restart of VDSM, so they only refine a failure. The states
-    before the end may come in any order.
+    Codes and messages do not survive a restart of VDSM, so they only refine a failure; and a task
+    that was stopped before it ran has none. The states before the end may come in any order.
     """
     match found["taskState"], found["taskResult"]:
         case "finished", "success":
             return TaskStatus.SUCCEEDED
-        case "finished", _ if int(found["code"]) == _ABORTED:
+        case "finished", _ if int(found["code"]) == ABORTED:
+            return TaskStatus.ABORTED
+        case "finished", _ if stopped and int(found["code"]) == NO_ERROR:
             return TaskStatus.ABORTED
         case "finished", _:
             return TaskStatus.FAILED

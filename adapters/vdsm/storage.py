@@ -7,24 +7,25 @@ from uuid import UUID
 
 from adapters.vdsm.calls import Calls
 from adapters.vdsm.reports import SYSTEM
+from adapters.vdsm.storage_jobs import fence_for
 from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
 from orchestrator import AsyncTask, Refused
 
 
 class StorageVerbs:
-    """Images and volumes of the configured pool. Where no storage domain is given, the configured
-    one is meant.
+    """Images and volumes of one pool. Where no storage domain is given, the pool's own one is meant.
 
     The methods that return an `AsyncTask` call nobody: the engine stores what they return and has
     it started. The others call VDSM, and raise `Refused` or `TryAgain`.
     """
 
-    _calls: Calls
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     @property
     def storage_domain_id(self) -> UUID:
         """The storage domain that is meant where none is given."""
-        return self._calls.settings.storage_domain
+        return self._calls.pool.settings.storage_domain
 
     def delete_image(
         self, image_id: UUID, *, storage_domain_id: UUID | None = None, post_zero: bool = False
@@ -74,17 +75,36 @@ class StorageVerbs:
             "source": source.model_dump(mode="json"),
             "written": destination.address.model_dump(mode="json"),
             "generation": destination.generation,
+            "fence": fence_for(destination.generation),
         }
         return self._task("SDM.copy_data", request, f"Copy {source} to {destination.address}")
 
+    def prepare_merge(self, top_id: UUID, base: VolumeAddress) -> AsyncTask[None]:
+        """Describes what comes before a merge: the base is made large enough, and marked as written to."""
+        return self._merge_task("StoragePool.prepareMerge", "Prepare", top_id, base)
+
+    def finalize_merge(self, top_id: UUID, base: VolumeAddress) -> AsyncTask[None]:
+        """Describes what comes after a merge: what lay on the overlay lies on the base, which is whole."""
+        return self._merge_task("StoragePool.finalizeMerge", "Finish", top_id, base)
+
     def merge_volume(self, top_id: UUID, base: Volume) -> AsyncTask[None]:
-        """Describes the merge of an overlay into its base; the overlay stays, to be deleted."""
+        """Describes the merge of an overlay into its prepared base; the overlay stays, to be deleted."""
         request = {
             "written": base.address.model_dump(mode="json"),
             "top_id": str(top_id),
             "generation": base.generation,
+            "fence": fence_for(base.generation),
         }
         return self._task("SDM.merge", request, f"Merge {top_id} into {base.address}")
+
+    def make_legal(self, volume: Volume) -> AsyncTask[None]:
+        """Describes that a volume loses the mark of being written to."""
+        request = {
+            "written": volume.address.model_dump(mode="json"),
+            "generation": volume.generation,
+            "fence": fence_for(volume.generation),
+        }
+        return self._task("SDM.update_volume", request, f"Make volume {volume.address} legal")
 
     def find_volume(self, address: VolumeAddress) -> Volume | None:
         """Gives the volume as it is now, or None."""
@@ -100,7 +120,7 @@ class StorageVerbs:
     def image_exists(self, image_id: UUID, *, storage_domain_id: UUID | None = None) -> bool:
         """Whether the image is in the storage domain."""
         domain = storage_domain_id or self.storage_domain_id
-        return self._calls.volume_ids(str(domain), str(image_id)) is not None
+        return bool(self._calls.volume_ids(str(domain), str(image_id)))
 
     def chain(self, image_id: UUID, *, storage_domain_id: UUID | None = None) -> tuple[Volume, ...]:
         """Gives the image's volumes, lowest base first; `Refused` when the image is gone."""
@@ -114,10 +134,16 @@ class StorageVerbs:
         )
         return _in_order(image_id, [self.volume(place) for place in places])
 
+    def _merge_task(
+        self, verb: str, what: str, top_id: UUID, base: VolumeAddress
+    ) -> AsyncTask[None]:
+        request = {"base": base.model_dump(mode="json"), "top_id": str(top_id)}
+        return self._task(verb, request, f"{what} the merge of {top_id} into {base}")
+
     def _task(self, verb: str, request: dict[str, Any], description: str) -> AsyncTask[Any]:
         return AsyncTask(
             system=SYSTEM,
-            scope=str(self._calls.settings.storage_pool),
+            scope=self._calls.pool.id,
             verb=verb,
             request=request,
             description=description,

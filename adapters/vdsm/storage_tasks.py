@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from adapters.vdsm.calls import NO_SUCH_IMAGE, NO_SUCH_VOLUME, Calls
+from adapters.vdsm.calls import BLANK_ID, IMAGE_IS_GONE, VOLUME_IS_GONE, Calls
 from adapters.vdsm.client import VdsmError
 from adapters.vdsm.reports import report, storage_task_status
+from adapters.vdsm.storage_jobs import subchain
 from adapters.vdsm.volume import Volume, VolumeAddress
 from orchestrator import AsyncTaskRef, TaskReport, TaskStatus, TryAgain
 
@@ -62,7 +64,7 @@ class StorageTask:
         """Judges the task by its status in a listing that succeeded; None when it was not there."""
         if found is None:
             return self._absent(calls, task)
-        status = storage_task_status(found)
+        status = storage_task_status(found, stopped=task.stop_requested)
         code = int(found["code"])
         was_needless = status is TaskStatus.FAILED and code in self.fulfilled_by
         if was_needless and self.is_fulfilled(calls, task.request):
@@ -97,7 +99,7 @@ class StorageTask:
     def _is_under_way(self, calls: Calls) -> bool:
         return any(
             one["verb"] == self.listed_as and one["state"] in _UNDER_WAY
-            for one in calls.ask("Host.getAllTasks").values()
+            for one in calls.listing("Host.getAllTasks").values()
         )
 
 
@@ -129,8 +131,8 @@ def _new_volume_params(calls: Calls, request: Mapping[str, Any]) -> dict[str, An
         "preallocate": 1 if request["preallocated"] else 2,
         "diskType": "DATA",
         "desc": "",
-        "srcImgUUID": request["address"]["image_id"] if parent else "",
-        "srcVolUUID": parent or "",
+        "srcImgUUID": request["address"]["image_id"] if parent else BLANK_ID,
+        "srcVolUUID": parent or BLANK_ID,
     }
 
 
@@ -156,6 +158,25 @@ def _volume_is_gone(calls: Calls, request: Mapping[str, Any]) -> bool:
     return calls.volume(VolumeAddress.model_validate(request["address"])) is None
 
 
+def _merge_params(calls: Calls, request: Mapping[str, Any]) -> dict[str, Any]:
+    base = VolumeAddress.model_validate(request["base"])
+    return {**calls.on_pool(), "subchainInfo": subchain(base, request["top_id"])}
+
+
+def _merge_is_prepared(calls: Calls, request: Mapping[str, Any]) -> bool:
+    """The base is marked as being written to."""
+    base = calls.volume(VolumeAddress.model_validate(request["base"]))
+    return base is not None and not base.is_legal
+
+
+def _merge_is_finalized(calls: Calls, request: Mapping[str, Any]) -> bool:
+    """The base is whole again, and what was merged into it is marked as to be removed, or removed."""
+    address = VolumeAddress.model_validate(request["base"])
+    base = calls.volume(address)
+    top = calls.volume(address.model_copy(update={"volume_id": UUID(request["top_id"])}))
+    return base is not None and base.is_legal and (top is None or not top.is_legal)
+
+
 STORAGE_TASKS: Mapping[str, StorageTask] = {
     one.method: one
     for one in (
@@ -164,7 +185,7 @@ STORAGE_TASKS: Mapping[str, StorageTask] = {
             listed_as="deleteImage",
             params=_image_params,
             is_fulfilled=_image_is_gone,
-            fulfilled_by=frozenset({NO_SUCH_IMAGE}),
+            fulfilled_by=IMAGE_IS_GONE,
             result=_nothing,
         ),
         StorageTask(
@@ -180,7 +201,23 @@ STORAGE_TASKS: Mapping[str, StorageTask] = {
             listed_as="deleteVolume",
             params=_old_volume_params,
             is_fulfilled=_volume_is_gone,
-            fulfilled_by=frozenset({NO_SUCH_VOLUME, NO_SUCH_IMAGE}),
+            fulfilled_by=VOLUME_IS_GONE,
+            result=_nothing,
+        ),
+        StorageTask(
+            method="StoragePool.prepareMerge",
+            listed_as="prepareMerge",
+            params=_merge_params,
+            is_fulfilled=_merge_is_prepared,
+            fulfilled_by=frozenset(),
+            result=_nothing,
+        ),
+        StorageTask(
+            method="StoragePool.finalizeMerge",
+            listed_as="finalizeMerge",
+            params=_merge_params,
+            is_fulfilled=_merge_is_finalized,
+            fulfilled_by=frozenset(),
             result=_nothing,
         ),
     )

@@ -37,7 +37,10 @@ RINGS: dict[str, set[str]] = {
         *PURE, "orchestrator", "orchestrator.cli", "orchestrator.monitor", "typer", "click",
         "rich", "httpx", "httpx_sse", "psutil", "redis", "pydantic_settings",
     },
-    "adapters.vdsm": {"orchestrator", "adapters.vdsm", "pydantic", "pydantic_settings", "structlog"},
+    "adapters.vdsm": {
+        "orchestrator", "adapters.vdsm", "pydantic", "pydantic_settings", "structlog",
+        "defusedxml",
+    },
     "adapters.gluster": {
         "orchestrator", "adapters.gluster", "pydantic", "pydantic_settings", "structlog",
         "defusedxml",

@@ -6,11 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from adapters.vdsm.adapter import Vdsm
-from orchestrator import AsyncTask, Command, Locks, exclusive
+from adapters.vdsm.commands.in_pool import InPool
+from orchestrator import AsyncTask, Locks, exclusive
 
 
 class RemoveImage(
-    Command, kind="image.remove", label="Remove image {image_id}", timeout=timedelta(hours=1)
+    InPool, kind="image.remove", label="Remove image {image_id}", timeout=timedelta(hours=1)
 ):
     """Removes an image; one that is gone is fine. `post_zero` overwrites its data first."""
 
@@ -22,6 +23,6 @@ class RemoveImage(
         return exclusive("disk", self.image_id)
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[None]:
-        return vdsm.delete_image(
+        return vdsm.storage(self.storage_pool_id).delete_image(
             self.image_id, storage_domain_id=self.storage_domain_id, post_zero=self.post_zero
         )

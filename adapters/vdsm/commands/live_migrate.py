@@ -9,14 +9,16 @@ from pydantic import Field
 
 from adapters.vdsm.adapter import Vdsm
 from adapters.vdsm.commands.image import RemoveImage
+from adapters.vdsm.commands.in_pool import InPool
+from adapters.vdsm.commands.remove_snapshot import FoldOverlay
 from adapters.vdsm.commands.snapshot import CreateSnapshot, overlay_id
 from adapters.vdsm.commands.volume import CopyVolumes, CreateVolume, DeleteVolume
 from adapters.vdsm.volume import VolumeAddress
-from orchestrator import Command, Locks, Plan, Refused, best_effort, exclusive, sequence
+from orchestrator import Locks, Plan, Refused, best_effort, exclusive, sequence
 
 
 class StartReplication(
-    Command,
+    InPool,
     kind="disk.replicate",
     label="Mirror disk {image_id} of VM {vm_id}",
     timeout=timedelta(minutes=10),
@@ -28,14 +30,16 @@ class StartReplication(
     destination: VolumeAddress
 
     def execute(self, vdsm: Vdsm) -> None:
-        vdsm.replicate_start(self.vm_id, self.image_id, self.destination)
+        vdsm.machines(self.storage_pool_id).replicate_start(
+            self.vm_id, self.image_id, self.destination
+        )
 
     def compensate(self, vdsm: Vdsm) -> None:
-        vdsm.replicate_cancel(self.vm_id, self.image_id)
+        vdsm.machines(self.storage_pool_id).replicate_cancel(self.vm_id, self.image_id)
 
 
 class PivotDisk(
-    Command,
+    InPool,
     kind="disk.pivot",
     label="Switch VM {vm_id} to the new disk",
     timeout=timedelta(hours=1),
@@ -47,26 +51,12 @@ class PivotDisk(
     destination: VolumeAddress
 
     def execute(self, vdsm: Vdsm) -> None:
-        vdsm.replicate_finish(self.vm_id, self.image_id, self.destination)
+        vdsm.machines(self.storage_pool_id).replicate_finish(
+            self.vm_id, self.image_id, self.destination
+        )
 
 
-class FoldOverlay(
-    Command,
-    kind="vm.snapshot.fold",
-    label="Fold volume {overlay} into its base",
-    timeout=timedelta(hours=1),
-):
-    """Has the VM merge its newest volume into the one below."""
-
-    vm_id: UUID
-    overlay: VolumeAddress
-    base_id: UUID
-
-    def execute(self, vdsm: Vdsm) -> None:
-        vdsm.undo_snapshot(self.vm_id, self.overlay, self.base_id)
-
-
-class LiveMigrateDisk(Command, kind="disk.live_migrate", label="Live migrate disk {image_id}"):
+class LiveMigrateDisk(InPool, kind="disk.live_migrate", label="Live migrate disk {image_id}"):
     """Snapshots the disk, builds its chain in the other domain, mirrors, copies, pivots, tidies up.
 
     The snapshot frees all but the newest volume from writes, so they can be copied while the VM
@@ -83,11 +73,14 @@ class LiveMigrateDisk(Command, kind="disk.live_migrate", label="Live migrate dis
         return exclusive("vm", self.vm_id) + exclusive("disk", self.image_id)
 
     def validate(self, vdsm: Vdsm) -> None:  # type: ignore[override]  # pydantic's old name
-        if self.new_storage_domain_id == vdsm.storage_domain_id:
-            raise Refused(f"disk {self.image_id} is in storage domain {vdsm.storage_domain_id}")
+        present = vdsm.storage(self.storage_pool_id).storage_domain_id
+        if self.new_storage_domain_id == present:
+            raise Refused(f"disk {self.image_id} is in storage domain {present}")
 
     def plan(self, vdsm: Vdsm) -> Plan:
-        chain = vdsm.chain(self.image_id)
+        pool = self.storage_pool_id
+        storage = vdsm.storage(pool)
+        chain = storage.chain(self.image_id)
         newest = chain[-1]
         overlay = self._there(overlay_id(self.snapshot_id, self.image_id))
         structure = [
@@ -95,6 +88,7 @@ class LiveMigrateDisk(Command, kind="disk.live_migrate", label="Live migrate dis
                 address=self._there(one.address.volume_id),
                 size_bytes=one.size_bytes,
                 parent_id=one.parent_id,
+                storage_pool_id=pool,
             )
             for one in chain
         ]
@@ -102,24 +96,39 @@ class LiveMigrateDisk(Command, kind="disk.live_migrate", label="Live migrate dis
             address=overlay,
             size_bytes=newest.size_bytes,
             parent_id=newest.address.volume_id,
+            storage_pool_id=pool,
         )
         return sequence(
             CreateSnapshot(
-                vm_id=self.vm_id, image_ids=(self.image_id,), snapshot_id=self.snapshot_id
+                vm_id=self.vm_id,
+                image_ids=(self.image_id,),
+                snapshot_id=self.snapshot_id,
+                storage_pool_id=pool,
             ),
             sequence(structure, top),  # a base before what lies on it
-            StartReplication(vm_id=self.vm_id, image_id=self.image_id, destination=overlay),
-            CopyVolumes(sources=tuple(one.address for one in chain)),
-            PivotDisk(vm_id=self.vm_id, image_id=self.image_id, destination=overlay),
+            StartReplication(
+                vm_id=self.vm_id, image_id=self.image_id, destination=overlay, storage_pool_id=pool
+            ),
+            CopyVolumes(sources=tuple(one.address for one in chain), storage_pool_id=pool),
+            PivotDisk(
+                vm_id=self.vm_id, image_id=self.image_id, destination=overlay, storage_pool_id=pool
+            ),
             best_effort(
-                RemoveImage(image_id=self.image_id, storage_domain_id=vdsm.storage_domain_id)
+                RemoveImage(
+                    image_id=self.image_id,
+                    storage_domain_id=storage.storage_domain_id,
+                    storage_pool_id=pool,
+                )
             ),
             best_effort(
                 sequence(
                     FoldOverlay(
-                        vm_id=self.vm_id, overlay=overlay, base_id=newest.address.volume_id
+                        vm_id=self.vm_id,
+                        overlay=overlay,
+                        base_id=newest.address.volume_id,
+                        storage_pool_id=pool,
                     ),
-                    DeleteVolume(address=overlay),
+                    DeleteVolume(address=overlay, storage_pool_id=pool),
                 )
             ),
         )

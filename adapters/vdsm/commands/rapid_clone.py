@@ -7,16 +7,14 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.commands.create_vm import AttachLun, CreateVm
+from adapters.vdsm.commands.in_pool import InPool
+from adapters.vdsm.commands.merge import CoalesceImage
 from adapters.vdsm.commands.stop_vm import StopVm
-from adapters.vdsm.commands.volume import DeleteVolume
-from adapters.vdsm.volume import VolumeAddress
 from orchestrator import (
-    AsyncTask,
     Command,
     Locks,
     Plan,
-    Refused,
     WhenSilent,
     exclusive,
     external,
@@ -25,93 +23,7 @@ from orchestrator import (
 )
 
 
-class CheckChain(
-    Command,
-    kind="image.check",
-    label="Check the volumes of image {image_id}",
-    timeout=timedelta(minutes=5),
-):
-    """Checks that no volume of an image is half written."""
-
-    image_id: UUID
-
-    def execute(self, vdsm: Vdsm) -> None:
-        for one in vdsm.chain(self.image_id):
-            if not one.is_legal:
-                raise Refused(f"volume {one.address} is illegal: a write to it was never finished")
-
-
-class MergeVolume(
-    Command, kind="volume.merge", label="Merge volume {overlay}", timeout=timedelta(hours=12)
-):
-    """Merges a volume into the one below it, while the VM is down."""
-
-    overlay: VolumeAddress
-    base_id: UUID
-
-    def execute(self, vdsm: Vdsm) -> AsyncTask[None]:
-        base = self.overlay.model_copy(update={"volume_id": self.base_id})
-        return vdsm.merge_volume(self.overlay.volume_id, vdsm.volume(base))
-
-
-class CoalesceImage(Command, kind="image.coalesce", label="Coalesce image {image_id}"):
-    """Merges an image's chain of volumes into one, newest first; a chain of one is only checked."""
-
-    image_id: UUID
-
-    def locks(self) -> Locks:
-        return exclusive("disk", self.image_id)
-
-    def plan(self, vdsm: Vdsm) -> Plan:
-        overlays = [one for one in reversed(vdsm.chain(self.image_id)) if one.parent_id]
-        return sequence(
-            CheckChain(image_id=self.image_id),
-            *(
-                sequence(
-                    MergeVolume(overlay=one.address, base_id=one.parent_id),
-                    DeleteVolume(address=one.address),
-                )
-                for one in overlays
-                if one.parent_id is not None
-            ),
-        )
-
-
-class CreateVm(Command, kind="vm.create", label="Create VM {name}", timeout=timedelta(minutes=10)):
-    """Defines and boots a VM. Undone by destroying it."""
-
-    vm_id: UUID = Field(default_factory=uuid4)
-    name: str
-
-    def locks(self) -> Locks:
-        return exclusive("vm", self.vm_id)
-
-    def execute(self, vdsm: Vdsm) -> None:
-        vdsm.create_vm(self.vm_id, self.name)
-
-    def compensate(self, vdsm: Vdsm) -> None:
-        vdsm.destroy_vm(self.vm_id)
-
-
-class AttachLun(
-    Command,
-    kind="vm.attach_lun",
-    label="Attach LUN {lun_id} to VM {vm_id}",
-    timeout=timedelta(minutes=5),
-):
-    """Gives a VM a LUN as a disk. Undone by taking it away."""
-
-    vm_id: UUID
-    lun_id: str
-
-    def execute(self, vdsm: Vdsm) -> None:
-        vdsm.attach_lun(self.vm_id, self.lun_id)
-
-    def compensate(self, vdsm: Vdsm) -> None:
-        vdsm.detach_lun(self.vm_id, self.lun_id)
-
-
-class RapidClone(Command, kind="vm.rapid_clone", label="Clone VM {vm_id} as {name}"):
+class RapidClone(InPool, kind="vm.rapid_clone", label="Clone VM {vm_id} as {name}"):
     """Shuts a VM down, coalesces its disks, has the vendor clone them, makes the new VM.
 
     The vendor reports two tasks of its own: the clone of the LUN, and the update of the metadata on
@@ -131,13 +43,14 @@ class RapidClone(Command, kind="vm.rapid_clone", label="Clone VM {vm_id} as {nam
         return exclusive("vm", self.vm_id, self.new_vm_id) + exclusive("disk", *self.image_ids)
 
     def plan(self) -> Plan:
+        pool = self.storage_pool_id
         return sequence(
-            StopVm(vm_id=self.vm_id),
-            parallel(CoalesceImage(image_id=one) for one in self.image_ids),
+            StopVm(vm_id=self.vm_id, storage_pool_id=pool),
+            parallel(CoalesceImage(image_id=one, storage_pool_id=pool) for one in self.image_ids),
             self._external(f"Clone the disks of VM {self.vm_id}"),
             self._external(f"Update the metadata on LUN {self.lun_id}"),
-            CreateVm(vm_id=self.new_vm_id, name=self.name),
-            AttachLun(vm_id=self.new_vm_id, lun_id=self.lun_id),
+            CreateVm(vm_id=self.new_vm_id, name=self.name, storage_pool_id=pool),
+            AttachLun(vm_id=self.new_vm_id, lun_id=self.lun_id, storage_pool_id=pool),
         )
 
     def _external(self, description: str) -> Command:

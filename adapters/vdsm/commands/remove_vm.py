@@ -6,10 +6,10 @@ from uuid import UUID
 
 from adapters.vdsm.adapter import Vdsm
 from adapters.vdsm.commands.image import RemoveImage
+from adapters.vdsm.commands.in_pool import InPool
 from adapters.vdsm.commands.notify import NotifyOwner
 from adapters.vdsm.commands.stop_vm import StopVm
 from orchestrator import (
-    Command,
     Locks,
     Old,
     Outcome,
@@ -21,7 +21,7 @@ from orchestrator import (
 )
 
 
-class RemoveVm(Command, kind="vm.remove", version=2, label="Remove VM {vm_id}"):
+class RemoveVm(InPool, kind="vm.remove", version=2, label="Remove VM {vm_id}"):
     """Stops a VM, removes its images side by side, tells `notify` or the owner, forgets the VM."""
 
     vm_id: UUID
@@ -33,16 +33,19 @@ class RemoveVm(Command, kind="vm.remove", version=2, label="Remove VM {vm_id}"):
 
     def plan(self) -> Plan:
         text = f"VM {self.vm_id} was removed"
-        images = [RemoveImage(image_id=one) for one in self.image_ids]
+        images = [
+            RemoveImage(image_id=one, storage_pool_id=self.storage_pool_id)
+            for one in self.image_ids
+        ]
         return sequence(
-            StopVm(vm_id=self.vm_id),
+            StopVm(vm_id=self.vm_id, storage_pool_id=self.storage_pool_id),
             [parallel(images)] if images else [],
             best_effort(NotifyOwner(text=text, recipient=self.notify)),
         )
 
     def end(self, outcome: Outcome, vdsm: Vdsm) -> None:
         if outcome is Outcome.SUCCEEDED:
-            vdsm.destroy_vm(self.vm_id)
+            vdsm.machines(self.storage_pool_id).destroy_vm(self.vm_id)
 
 
 @RemoveVm.upgrade(since=1)

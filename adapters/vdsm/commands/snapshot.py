@@ -8,8 +8,10 @@ from uuid import UUID, uuid4, uuid5
 from pydantic import Field
 
 from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.commands.in_pool import InPool
+from adapters.vdsm.storage import StorageVerbs
 from adapters.vdsm.volume import Volume, VolumeAddress
-from orchestrator import AsyncTask, Command, Locks, Plan, exclusive, parallel, sequence
+from orchestrator import AsyncTask, Locks, Plan, exclusive, parallel, sequence
 
 
 def overlay_id(snapshot_id: UUID, image_id: UUID) -> UUID:
@@ -19,30 +21,30 @@ def overlay_id(snapshot_id: UUID, image_id: UUID) -> UUID:
 
 
 class FreezeGuest(
-    Command, kind="vm.freeze", label="Freeze VM {vm_id}", timeout=timedelta(minutes=2)
+    InPool, kind="vm.freeze", label="Freeze VM {vm_id}", timeout=timedelta(minutes=2)
 ):
     """Freezes the guest's file systems, so that its disks are in step. Undone by a thaw."""
 
     vm_id: UUID
 
     def execute(self, vdsm: Vdsm) -> None:
-        vdsm.freeze_vm(self.vm_id)
+        vdsm.machines(self.storage_pool_id).freeze_vm(self.vm_id)
 
     def compensate(self, vdsm: Vdsm) -> None:
-        vdsm.thaw_vm(self.vm_id)
+        vdsm.machines(self.storage_pool_id).thaw_vm(self.vm_id)
 
 
-class ThawGuest(Command, kind="vm.thaw", label="Thaw VM {vm_id}", timeout=timedelta(minutes=2)):
+class ThawGuest(InPool, kind="vm.thaw", label="Thaw VM {vm_id}", timeout=timedelta(minutes=2)):
     """Thaws the guest's file systems."""
 
     vm_id: UUID
 
     def execute(self, vdsm: Vdsm) -> None:
-        vdsm.thaw_vm(self.vm_id)
+        vdsm.machines(self.storage_pool_id).thaw_vm(self.vm_id)
 
 
 class CreateOverlay(
-    Command,
+    InPool,
     kind="volume.create_overlay",
     label="Create a volume on image {image_id}",
     timeout=timedelta(minutes=30),
@@ -53,29 +55,31 @@ class CreateOverlay(
     volume_id: UUID
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[Volume]:
+        storage = vdsm.storage(self.storage_pool_id)
         # Called again after a lost start, the newest volume may be the one that is wanted.
         below = [
-            one for one in vdsm.chain(self.image_id) if one.address.volume_id != self.volume_id
+            one for one in storage.chain(self.image_id) if one.address.volume_id != self.volume_id
         ][-1]
-        return vdsm.create_volume(
-            self._address(vdsm),
+        return storage.create_volume(
+            self._address(storage),
             size_bytes=below.size_bytes,
             parent_id=below.address.volume_id,
         )
 
     def compensate(self, vdsm: Vdsm) -> AsyncTask[None]:
-        return vdsm.delete_volume(self._address(vdsm))
+        storage = vdsm.storage(self.storage_pool_id)
+        return storage.delete_volume(self._address(storage))
 
-    def _address(self, vdsm: Vdsm) -> VolumeAddress:
+    def _address(self, storage: StorageVerbs) -> VolumeAddress:
         return VolumeAddress(
-            storage_domain_id=vdsm.storage_domain_id,
+            storage_domain_id=storage.storage_domain_id,
             image_id=self.image_id,
             volume_id=self.volume_id,
         )
 
 
 class TakeSnapshot(
-    Command,
+    InPool,
     kind="vm.snapshot.take",
     label="Switch VM {vm_id} to its new volumes",
     timeout=timedelta(minutes=10),
@@ -85,15 +89,20 @@ class TakeSnapshot(
     vm_id: UUID
 
     def execute(self, vdsm: Vdsm, overlays: list[Volume]) -> None:
-        vdsm.snapshot_vm(self.vm_id, [one.address for one in overlays])
+        vdsm.machines(self.storage_pool_id).snapshot_vm(
+            self.vm_id, [one.address for one in overlays]
+        )
 
     def compensate(self, vdsm: Vdsm, overlays: list[Volume]) -> None:
+        machines = vdsm.machines(self.storage_pool_id)
+        if machines.running_xml(self.vm_id) is None:
+            return  # nobody writes to the new volumes, which are deleted
         for one in overlays:
             if one.parent_id is not None:
-                vdsm.undo_snapshot(self.vm_id, one.address, one.parent_id)
+                machines.merge_live(self.vm_id, one.address, one.parent_id)
 
 
-class CreateSnapshot(Command, kind="vm.snapshot.create", label="Take a snapshot of VM {vm_id}"):
+class CreateSnapshot(InPool, kind="vm.snapshot.create", label="Take a snapshot of VM {vm_id}"):
     """Freezes the guest, creates a volume on each image, switches the VM to them, thaws the
     guest."""
 
@@ -105,12 +114,17 @@ class CreateSnapshot(Command, kind="vm.snapshot.create", label="Take a snapshot 
         return exclusive("vm", self.vm_id) + exclusive("disk", *self.image_ids)
 
     def plan(self) -> Plan:
+        pool = self.storage_pool_id
         return sequence(
-            FreezeGuest(vm_id=self.vm_id),
+            FreezeGuest(vm_id=self.vm_id, storage_pool_id=pool),
             parallel(
-                CreateOverlay(image_id=one, volume_id=overlay_id(self.snapshot_id, one))
+                CreateOverlay(
+                    image_id=one,
+                    volume_id=overlay_id(self.snapshot_id, one),
+                    storage_pool_id=pool,
+                )
                 for one in self.image_ids
             ),
-            TakeSnapshot(vm_id=self.vm_id),
-            ThawGuest(vm_id=self.vm_id),
+            TakeSnapshot(vm_id=self.vm_id, storage_pool_id=pool),
+            ThawGuest(vm_id=self.vm_id, storage_pool_id=pool),
         )

@@ -6,12 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.commands.in_pool import InPool
 from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
-from orchestrator import AsyncTask, Command, Plan, parallel
+from orchestrator import AsyncTask, Plan, parallel
 
 
 class CreateVolume(
-    Command, kind="volume.create", label="Create volume {address}", timeout=timedelta(minutes=30)
+    InPool, kind="volume.create", label="Create volume {address}", timeout=timedelta(minutes=30)
 ):
     """Creates a volume under an id that is known before. Undone by deleting it."""
 
@@ -20,27 +21,27 @@ class CreateVolume(
     parent_id: UUID | None = None
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[Volume]:
-        return vdsm.create_volume(
+        return vdsm.storage(self.storage_pool_id).create_volume(
             self.address, size_bytes=self.size_bytes, parent_id=self.parent_id
         )
 
     def compensate(self, vdsm: Vdsm) -> AsyncTask[None]:
-        return vdsm.delete_volume(self.address)
+        return vdsm.storage(self.storage_pool_id).delete_volume(self.address)
 
 
 class DeleteVolume(
-    Command, kind="volume.delete", label="Delete volume {address}", timeout=timedelta(minutes=30)
+    InPool, kind="volume.delete", label="Delete volume {address}", timeout=timedelta(minutes=30)
 ):
     """Deletes a volume; one that is gone is fine."""
 
     address: VolumeAddress
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[None]:
-        return vdsm.delete_volume(self.address)
+        return vdsm.storage(self.storage_pool_id).delete_volume(self.address)
 
 
 class CopyData(
-    Command, kind="volume.copy", label="Copy volume {source}", timeout=timedelta(hours=12)
+    InPool, kind="volume.copy", label="Copy volume {source}", timeout=timedelta(hours=12)
 ):
     """Copies a volume's data into another, with progress. Undone with the destination."""
 
@@ -48,11 +49,11 @@ class CopyData(
     destination: Volume
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[CopiedData]:
-        return vdsm.copy_data(self.source, self.destination)
+        return vdsm.storage(self.storage_pool_id).copy_data(self.source, self.destination)
 
 
 class CopyVolumes(
-    Command, kind="volume.copy_all", label="Copy the volumes", timeout=timedelta(hours=12)
+    InPool, kind="volume.copy_all", label="Copy the volumes", timeout=timedelta(hours=12)
 ):
     """Copies each source into the volume that was created for it, side by side.
 
@@ -64,6 +65,6 @@ class CopyVolumes(
 
     def plan(self, destinations: list[Volume]) -> Plan:
         return parallel(
-            CopyData(source=source, destination=destination)
+            CopyData(source=source, destination=destination, storage_pool_id=self.storage_pool_id)
             for source, destination in zip(self.sources, destinations, strict=False)
         )

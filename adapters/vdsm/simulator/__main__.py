@@ -1,4 +1,8 @@
-"""The simulator's command line: seed a directory, serve it."""
+"""The simulator's command line: seed a directory, serve it as a host, break it.
+
+python -m adapters.vdsm.simulator --data DIR --seed --port 54321
+python -m adapters.vdsm.simulator fault --data DIR slow=2 lost-reply
+"""
 
 from __future__ import annotations
 
@@ -11,35 +15,55 @@ from pathlib import Path
 from adapters.vdsm.simulator.host import Host
 from adapters.vdsm.simulator.rpc import Rpc
 from adapters.vdsm.simulator.seed import seed
-from adapters.vdsm.simulator.server import Server
+from adapters.vdsm.simulator.server import Server, Subscriptions
+from adapters.vdsm.simulator.switchboard import main as switch
 
 _SEEDED_VMS = {f"vm-{number:03}": (4 << 20, 2 << 20) for number in range(1, 6)}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the simulator until it is killed; its whole state is in the directory."""
-    options = _parser().parse_args(arguments)
-    options.data.mkdir(parents=True, exist_ok=True)
-    if options.seed:
-        seeded = seed(options.data, vms=_SEEDED_VMS)
-        for name, vm_id in seeded.vms.items():
-            print(name, vm_id, *seeded.images[name], flush=True)
-        if options.port is None:
-            return 0
-    if options.port is None:
+    """Runs the simulator until it is killed; all that survives it is in the directory."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["fault"]:
+        return switch(words[1:])
+    options = _parser().parse_args(words)
+    if options.port is None and not options.seed:
         print("expected --port, or --seed alone", file=sys.stderr)
         return 2
-    rpc = Rpc(Host(options.data, bytes_per_s=options.speed))
+    options.data.mkdir(parents=True, exist_ok=True)
+    if options.seed or not (options.data / "pool.json").exists():
+        seeded = seed(options.data, vms=_SEEDED_VMS)
+        if options.seed:
+            for name, vm_id in seeded.vms.items():
+                print(name, vm_id, *seeded.images[name], flush=True)
+    if options.port is None:
+        return 0
+    return _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    subscriptions = Subscriptions()
+    host = Host(
+        options.data,
+        host_id=options.host_id,
+        bytes_per_s=options.speed,
+        starting_s=options.starting,
+        tell=subscriptions.tell,
+    )
+    if options.connected:
+        host.pool.connect(host.pool.id, *host.pool.master)
+        host.pool.take_lease()
+        host.tasks.load()
     try:
         listener = socket.create_server((options.host, options.port), backlog=128)
     except OSError as error:
         print(f"cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)
         return 1
-    rpc.host.tasks.start_workers()
-    host, port = listener.getsockname()[:2]
-    print(f"vdsm simulator listening on {host}:{port}", flush=True)
+    host.tasks.start_workers()
+    address, port = listener.getsockname()[:2]
+    print(f"vdsm simulator listening on {address}:{port}", flush=True)
     try:
-        Server(rpc, listener, _tls(options)).serve_forever()
+        Server(Rpc(host), subscriptions, listener, _tls(options)).serve_forever()
     except KeyboardInterrupt:
         return 130
     return 0
@@ -47,11 +71,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m adapters.vdsm.simulator", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="directory of all its state")
+    parser.add_argument("--data", type=Path, required=True, help="directory of the pool's storage")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; 0 takes a free one")
+    parser.add_argument("--host-id", type=int, default=1, help="which of the pool's hosts it is")
     parser.add_argument("--speed", type=float, help="bytes per second of each task or job")
-    parser.add_argument("--seed", action="store_true", help="make five VMs with two images each")
+    parser.add_argument("--starting", type=float, default=0.0, help="seconds of answering 99")
+    parser.add_argument("--connected", action="store_true", help="begin connected, as the manager")
+    parser.add_argument(
+        "--seed",
+        action="store_true",
+        help="make five VMs with two images each; an empty directory gets them anyway",
+    )
     for name in ("ca", "certificate", "key"):
         parser.add_argument(f"--tls-{name}", type=Path, help="PEM file; all three, or plain TCP")
     return parser

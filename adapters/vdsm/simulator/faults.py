@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+EVERY_VERB = "*"
 
 
 class Effect(StrEnum):
@@ -18,6 +21,8 @@ class Effect(StrEnum):
     LOSE_REPLY = "lose_reply"  # do it, never answer
     DROP_REQUEST = "drop_request"  # do nothing, never answer
     HANG_UP = "hang_up"  # do it, then close the connection instead of an answer
+    CRASH = "crash"  # do it, then die as by kill -9
+    FLIP_SPM = "flip_spm"  # stop being the pool's manager, then go on
     FAIL_WORK = "fail_work"  # fail with `code` after the share `at` of the work (default 0.5)
     SLOW_WORK = "slow_work"  # wait `seconds` before the work begins
 
@@ -37,22 +42,24 @@ class Fault:
 
 
 class Faults:
-    """The faults in force. A rule that has struck often enough rests until the server restarts."""
+    """The faults in force. A rule that has struck often enough rests until the file is written anew."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._written = 0
+        self._rules: list[Fault] = []
         self._struck: dict[Fault, int] = {}
 
     def strike(self, verb: str, params: Any, *effects: Effect) -> Fault | None:
         """Gives the first fault with such an effect that is meant for the call, and counts it."""
-        rules = self._read()
-        if not rules:
-            return None
-        text = json.dumps(params)
         with self._lock:
-            for rule in rules:
-                if rule.verb not in (verb, "*") or rule.effect not in effects:
+            self._read()
+            if not self._rules:
+                return None
+            text = json.dumps(params)
+            for rule in self._rules:
+                if rule.verb not in (verb, EVERY_VERB) or rule.effect not in effects:
                     continue
                 struck = self._struck.get(rule, 0)
                 if rule.about not in text or (rule.times is not None and struck >= rule.times):
@@ -61,9 +68,21 @@ class Faults:
                 return rule
         return None
 
-    def _read(self) -> list[Fault]:
+    def _read(self) -> None:
         try:
+            written = self._path.stat().st_mtime_ns
+            if written == self._written:
+                return
             rules = json.loads(self._path.read_text())
-        except (FileNotFoundError, ValueError):  # absent, or caught while being written
-            return []
-        return [Fault(**{**rule, "effect": Effect(rule["effect"])}) for rule in rules]
+        except FileNotFoundError:
+            self._written, self._rules = 0, []
+            return
+        except ValueError:  # caught while it is being written
+            return
+        self._written, self._struck = written, {}
+        self._rules = [Fault(**{**rule, "effect": Effect(rule["effect"])}) for rule in rules]
+
+
+def write_faults(path: Path, faults: Iterable[Fault]) -> None:
+    """Puts these faults in force, and no others."""
+    path.write_text(json.dumps([asdict(one) for one in faults]))

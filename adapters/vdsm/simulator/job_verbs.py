@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from adapters.vdsm.simulator.disk import copy_bytes
-from adapters.vdsm.simulator.host import Host, Params, Verb
+from adapters.vdsm.simulator.host import Host, Params, Verb, image_lock
 from adapters.vdsm.simulator.refusal import RefusalError
-from adapters.vdsm.simulator.work import Effort, Work
+from adapters.vdsm.simulator.storage import Place
+from adapters.vdsm.simulator.work import Effort, Lock, Work
 
-Place = tuple[str, str, str]
+GENERATIONS = 1000  # VDSM stores three digits, and counts on from 999 with 0
 
 
 def job_verbs(host: Host) -> dict[str, Verb]:
@@ -35,9 +37,9 @@ def _copy_data(host: Host, params: Params) -> Work:
         size = int(host.storage.metadata(*source)["size"])
         if int(host.storage.metadata(*destination)["size"]) < size:
             raise RefusalError(79, "Destination volume is too small")
-        _write(host, effort, source, destination, generation)
+        _write(host, effort, source, destination, generation, set_illegal=True)
 
-    return Work(run=run, lock=_lease(destination))
+    return Work(run=run, locks=_ordered({image_lock(*destination[:2]): False}, source))
 
 
 def _merge(host: Host, params: Params) -> Work:
@@ -47,57 +49,65 @@ def _merge(host: Host, params: Params) -> Work:
 
     def run(effort: Effort) -> None:
         if host.storage.metadata(*top)["parent"] != base[2]:
-            raise RefusalError(100, f"Volume {top[2]} is not a child of {base[2]}")
-        _write(host, effort, top, base, chain.get("base_generation"))
-        host.machines.repoint(base[1], top[2], base[2])
+            raise RefusalError(100, f"General Exception: ('{top[2]} is no child of {base[2]}',)")
+        if host.storage.metadata(*base)["legality"] != "ILLEGAL":
+            raise RefusalError(100, f"General Exception: ('{base[2]} is not prepared',)")
+        _write(host, effort, top, base, chain.get("base_generation"), set_illegal=False)
 
-    return Work(run=run, lock=_lease(base))
+    return Work(run=run, locks=(Lock(name=image_lock(*base[:2])),))
 
 
 def _update(host: Host, params: Params) -> Work:
     place = _endpoint(params["vol_info"])
     expected = params["vol_info"].get("generation")
-    names = ("generation", "description", "legality")
+    names = ("generation", "description", "legality", "type")
     changes = {name: params["vol_attr"][name] for name in names if name in params["vol_attr"]}
+    if not changes:
+        raise RefusalError(100, "General Exception: ('No attributes to update',)")
 
     def run(effort: Effort) -> None:
         effort.begin()
+        now = int(host.storage.metadata(*place)["generation"])
+        changes.setdefault("generation", (now + 1) % GENERATIONS)
         host.storage.update(*place, expected_generation=expected, **changes)
         effort.advance(1, 1)
 
-    # No lease: a fence must reach a volume while another job writes to it.
-    return Work(run=run)
+    # It waits for the lock that a running copy holds, so it fences nobody but those to come.
+    return Work(run=run, locks=(Lock(name=image_lock(*place[:2])),))
 
 
 def _write(
-    host: Host, effort: Effort, source: Place, destination: Place, generation: int | None
+    host: Host,
+    effort: Effort,
+    source: Place,
+    destination: Place,
+    generation: int | None,
+    *,
+    set_illegal: bool,
 ) -> None:
-    """Copies the source's bytes over the destination's, whose generation must stay what it was."""
+    """Copies the source's bytes over the destination's, whose generation counts on at the end."""
     storage = host.storage
     if generation is None:
         generation = int(storage.metadata(*destination)["generation"])
-    storage.update(*destination, expected_generation=generation, legality="ILLEGAL")
+    legality: dict[str, Any] = {"legality": "ILLEGAL"} if set_illegal else {}
+    storage.update(*destination, expected_generation=generation, **legality)
     pace = effort.begin()
     path = storage.path(*source)
     total = path.stat().st_size
-
-    def progress(so_far: int) -> None:
-        # A real copy looks at the generation only when it begins; here a fence ends a running one
-        # too.
-        storage.update(*destination, expected_generation=generation)
-        effort.advance(so_far, total)
-
-    with path.open("rb") as reader, storage.path(*destination).open("r+b") as writer:
-        copy_bytes(reader, writer, pace, progress)
+    with ExitStack() as files:
+        reader = files.enter_context(path.open("rb"))
+        writer = files.enter_context(storage.path(*destination).open("r+b"))
+        copy_bytes(reader, writer, pace, lambda so_far: effort.advance(so_far, total))
     effort.advance(1, 1)
-    storage.update(
-        *destination, expected_generation=generation, generation=generation + 1, legality="LEGAL"
-    )
+    legality = {"legality": "LEGAL"} if set_illegal else {}
+    storage.update(*destination, generation=(generation + 1) % GENERATIONS, **legality)
 
 
 def _endpoint(info: dict[str, Any]) -> Place:
     return str(info["sd_id"]), str(info["img_id"]), str(info["vol_id"])
 
 
-def _lease(place: Place) -> str:
-    return "volume:" + ":".join(place)
+def _ordered(exclusive: dict[str, bool], source: Place) -> tuple[Lock, ...]:
+    """Gives the locks in the order of their names, so that two jobs never wait for each other."""
+    wanted = {image_lock(*source[:2]): True} | exclusive
+    return tuple(Lock(name=name, shared=wanted[name]) for name in sorted(wanted))

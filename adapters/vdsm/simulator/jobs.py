@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from adapters.vdsm.simulator.locks import ResourceLocks
 from adapters.vdsm.simulator.refusal import AbortedError, RefusalError
 from adapters.vdsm.simulator.tasks import TaskManager
 from adapters.vdsm.simulator.work import Effort, Work
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Sends an event: its name and its parameters."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,11 +43,12 @@ class Job:
 
 
 class Jobs:
-    """All jobs since the server started; none outlives it."""
+    """All jobs since the server started; none outlives it. The end of each is told to who listens."""
 
-    def __init__(self, tasks: TaskManager, locks: ResourceLocks) -> None:
+    def __init__(self, tasks: TaskManager, locks: ResourceLocks, tell: Tell) -> None:
         self._tasks = tasks
         self._locks = locks
+        self._tell = tell
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
 
@@ -52,9 +57,9 @@ class Jobs:
         job = Job(id=job_id, description=description, effort=effort)
         with self._lock:
             if job_id in self._jobs:
-                raise RefusalError(100, f"Job '{job_id}' exists")
+                raise RefusalError(100, f"General Exception: (\"Job '{job_id}' exists\",)")
             self._jobs[job_id] = job
-        # The task below it needs no undo record: it is not stored either.
+        # The task below it is not stored, and its locks are waited for in its thread, not in the call.
         self._tasks.submit(description, "sdm", Work(run=self._runner(job, work)), effort)
 
     def infos(self, job_type: str | None, job_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -69,17 +74,15 @@ class Jobs:
 
     def _runner(self, job: Job, work: Work) -> Callable[[Effort], None]:
         def run(effort: Effort) -> None:
-            if work.lock is not None:
-                self._locks.acquire(work.lock)
+            for lock in work.locks:
+                self._locks.acquire(lock.name, shared=lock.shared)
             try:
                 job.status = "running"
                 work.run(effort)
             except AbortedError:
-                work.undo()
                 job.status = "aborted"
                 raise
             except Exception as error:
-                work.undo()
                 code = error.code if isinstance(error, RefusalError) else 100
                 job.error = {"code": code, "message": str(error)}
                 job.status = "failed"
@@ -88,7 +91,9 @@ class Jobs:
                 effort.progress = 100.0
                 job.status = "done"
             finally:
-                if work.lock is not None:
-                    self._locks.release(work.lock)
+                for lock in work.locks:
+                    self._locks.release(lock.name, shared=lock.shared)
+                notify_time = int(time.monotonic() * 1000)
+                self._tell(f"|jobs|status|{job.id}", {**job.info(), "notify_time": notify_time})
 
         return run

@@ -2,77 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 
-from adapters.vdsm.simulator.host import Host, Params, Verb
+from adapters.vdsm.simulator.host import Host, Params, Verb, done
+from adapters.vdsm.simulator.refusal import RefusalError
 
 
 def machine_verbs(host: Host) -> dict[str, Verb]:
-    """Gives the verbs on VMs; those without a result answer true."""
+    """Gives the verbs on VMs."""
     machines = host.machines
+
+    def stats(vm: dict[str, Any]) -> dict[str, Any]:
+        return {**_brief(vm), "vmJobs": machines.block_jobs(vm["vmId"]), "elapsedTime": "0"}
+
     return {
-        "VM.create": lambda params: machines.create(params["vmID"], params.get("vmParams", {})),
-        "VM.shutdown": _done(lambda params: machines.stop(params["vmID"])),
-        "VM.destroy": _done(lambda params: machines.destroy(params["vmID"])),
-        "VM.freeze": _done(lambda params: machines.freeze(params["vmID"], frozen=True)),
-        "VM.thaw": _done(lambda params: machines.freeze(params["vmID"], frozen=False)),
-        "VM.snapshot": _done(
-            lambda params: machines.snapshot(params["vmID"], params["snapDrives"])
-        ),
-        "VM.merge": _done(
-            lambda params: machines.merge(
-                params["vmID"],
-                params["drive"]["imageID"],
-                params["baseVolUUID"],
-                params["topVolUUID"],
-            )
-        ),
-        **_mirror_verbs(host),
-        "VM.hotplugDisk": _done(
-            lambda params: machines.plug(params["vmID"], params["params"]["drive"])
-        ),
-        "VM.hotunplugDisk": _done(
-            lambda params: machines.unplug(params["vmID"], params["params"]["drive"])
-        ),
-        "VM.getStats": lambda params: [_stats(machines.get(params["vmID"]))],
-        "Host.getVMList": lambda params: [_stats(vm) for vm in machines.all()],
-        "Host.getVMFullList": lambda params: [
-            _definition(vm)
-            for vm in machines.all()
-            if not params.get("vmList") or vm["vmId"] in params["vmList"]
-        ],
+        "VM.create": lambda params: _create(host, params),
+        "VM.shutdown": done(lambda params: machines.shut_down(params["vmID"])),
+        "VM.destroy": done(lambda params: machines.destroy(params["vmID"])),
+        "VM.freeze": done(lambda params: machines.freeze(params["vmID"], frozen=True)),
+        "VM.thaw": done(lambda params: machines.freeze(params["vmID"], frozen=False)),
+        "VM.getInfo": lambda params: _brief(machines.get(params["vmID"])),
+        "VM.getStats": lambda params: [stats(machines.get(params["vmID"]))],
+        "Host.getAllVmStats": lambda params: [stats(vm) for vm in machines.all()],
+        "Host.getVMList": lambda params: [vm["vmId"] for vm in _wanted(host, params)],
+        "Host.getVMFullList": lambda params: [_brief(vm) for vm in _wanted(host, params)],
+        "Host.dumpxmls": lambda params: {
+            vm["vmId"]: vm["xml"] for vm in _wanted(host, params) if vm["status"] == "Up"
+        },
+        **_disk_verbs(host),
     }
 
 
-def _mirror_verbs(host: Host) -> dict[str, Verb]:
+def _disk_verbs(host: Host) -> dict[str, Verb]:
     machines = host.machines
     return {
-        "VM.diskReplicateStart": _done(
+        "VM.snapshot": done(lambda params: machines.snapshot(params["vmID"], params["snapDrives"])),
+        "VM.merge": done(
+            lambda params: machines.merge(
+                params["vmID"],
+                params["drive"],
+                params["baseVolUUID"],
+                params["topVolUUID"],
+                params.get("jobUUID") or params["topVolUUID"],
+            )
+        ),
+        "VM.diskReplicateStart": done(
             lambda params: machines.replicate_start(
                 params["vmID"], params["srcDisk"], params["dstDisk"]
             )
         ),
-        "VM.diskReplicateFinish": _done(
+        "VM.diskReplicateFinish": done(
             lambda params: machines.replicate_finish(
                 params["vmID"], params["srcDisk"], params["dstDisk"]
             )
         ),
+        "VM.hotplugDisk": done(
+            lambda params: machines.plug(params["vmID"], _xml(params["params"]))
+        ),
+        "VM.hotunplugDisk": done(
+            lambda params: machines.unplug(params["vmID"], _xml(params["params"]))
+        ),
     }
 
 
-def _done(verb: Callable[[Params], None]) -> Verb:
-    def answer(params: Params) -> bool:
-        verb(params)
-        return True
-
-    return answer
+def _create(host: Host, params: Params) -> dict[str, Any]:
+    return _brief(host.machines.create(params["vmID"], _xml(params["vmParams"])))
 
 
-def _stats(vm: dict[str, Any]) -> dict[str, Any]:
-    return {"vmId": vm["vmId"], "vmName": vm["vmName"], "status": vm["status"]}
+def _xml(params: dict[str, Any]) -> str:
+    if "xml" not in params:
+        raise RefusalError(100, "General Exception: (\"'xml'\",)")
+    return str(params["xml"])
 
 
-def _definition(vm: dict[str, Any]) -> dict[str, Any]:
-    devices = [{"type": "disk", "device": "disk", **drive} for drive in vm["drives"]]
-    return {**_stats(vm), "frozen": vm.get("frozen", False), "devices": devices}
+def _wanted(host: Host, params: Params) -> list[dict[str, Any]]:
+    ids = params.get("vmList") or ()
+    return [vm for vm in host.machines.all() if not ids or vm["vmId"] in ids]
+
+
+def _brief(vm: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "vmId": vm["vmId"],
+        "status": vm["status"],
+        "statusTime": str(int(time.monotonic() * 1000)),
+    }

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
-from collections import Counter
 from typing import Any
 
 from adapters.vdsm.simulator.faults import Effect
-from adapters.vdsm.simulator.host import Host, Params, Verb, host_verbs
+from adapters.vdsm.simulator.host import Host, Verb, host_verbs
 from adapters.vdsm.simulator.job_verbs import job_verbs
 from adapters.vdsm.simulator.machine_verbs import machine_verbs
+from adapters.vdsm.simulator.pool_verbs import pool_verbs
 from adapters.vdsm.simulator.refusal import RefusalError
+from adapters.vdsm.simulator.signatures import named
 from adapters.vdsm.simulator.storage_verbs import storage_verbs
 
 Reply = dict[str, Any]
+STARTING = 99
 
 
 class HangUpError(Exception):
@@ -23,18 +26,18 @@ class HangUpError(Exception):
 
 
 class Rpc:
-    """The verbs by name. `counts` tells how often each was called, for tests."""
+    """The verbs by name. Each call leaves a line in `calls.log`, for who wonders what was asked."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self._lock = threading.Lock()
-        self.counts: Counter[str] = Counter()
+        self._log = (host.directory / "calls.log").open("a", buffering=1)
         self._verbs: dict[str, Verb] = {
             **host_verbs(host),
+            **pool_verbs(host),
             **storage_verbs(host),
             **job_verbs(host),
             **machine_verbs(host),
-            "Simulator.getCounts": lambda params: dict(self.counts),
         }
 
     def answer(self, body: bytes) -> list[Reply]:
@@ -55,37 +58,43 @@ class Rpc:
         request_id = request.get("id")
         if request.get("jsonrpc") != "2.0":
             return [_error(request_id, -32600, "Invalid request")] * 2  # VDSM answers this twice
-        replies = self._call(request_id, request["method"], request.get("params") or {})
+        replies = self._call(request_id, request["method"], request.get("params"))
         return [] if request_id is None else replies
 
-    def _call(self, request_id: Any, method: str, params: Params) -> list[Reply]:
+    def _call(self, request_id: Any, method: str, given: Any) -> list[Reply]:
         with self._lock:
-            self.counts[method] += 1
+            self._log.write(f"{time.time():.3f} {method}\n")
         faults = self.host.faults
         if method not in self._verbs:
-            return [_error(request_id, -32601, f"Method not found: {{'method': '{method}'}}")]
-        if slow := faults.strike(method, params, Effect.SLOW_CALL):
+            text = "The method does not exist or is not available"
+            return [_error(request_id, -32601, f"{text}: {{'method': '{method}'}}")]
+        if slow := faults.strike(method, given, Effect.SLOW_CALL):
             time.sleep(slow.seconds)
-        if refused := faults.strike(method, params, Effect.REFUSE):
-            code = 99 if refused.code is None else refused.code
-            text = "Recovering from crash or Initializing" if code == 99 else refused.message
-            return [_error(request_id, code, text)]
-        if faults.strike(method, params, Effect.DROP_REQUEST):
+        if time.monotonic() < self.host.ready_at:
+            return [_error(request_id, STARTING, "Recovering from crash or Initializing")]
+        if refused := faults.strike(method, given, Effect.REFUSE):
+            code = STARTING if refused.code is None else refused.code
+            starting = "Recovering from crash or Initializing"
+            return [_error(request_id, code, starting if code == STARTING else refused.message)]
+        if faults.strike(method, given, Effect.DROP_REQUEST):
             return []
-        reply = self._run(request_id, method, params)
-        if faults.strike(method, params, Effect.HANG_UP):
+        if faults.strike(method, given, Effect.FLIP_SPM):
+            self.host.tasks.forget()
+            self.host.pool.give_lease()
+        reply = self._run(request_id, method, given)
+        if faults.strike(method, given, Effect.CRASH):
+            os._exit(137)
+        if faults.strike(method, given, Effect.HANG_UP):
             raise HangUpError
-        return [] if faults.strike(method, params, Effect.LOSE_REPLY) else [reply]
+        return [] if faults.strike(method, given, Effect.LOSE_REPLY) else [reply]
 
-    def _run(self, request_id: Any, method: str, params: Params) -> Reply:
+    def _run(self, request_id: Any, method: str, given: Any) -> Reply:
         try:
-            result = self._verbs[method](params)
+            result = self._verbs[method](named(method, given))
         except RefusalError as error:
             return _error(request_id, error.code, error.text)
-        except KeyError as error:  # VDSM calls a missing parameter an internal error
-            return _error(request_id, -32603, f"Internal JSON-RPC error: missing {error}")
         except Exception as error:  # as VDSM: anything unforeseen is code 100
-            return _error(request_id, 100, str(error))
+            return _error(request_id, 100, f"General Exception: ({str(error)!r},)")
         return {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 

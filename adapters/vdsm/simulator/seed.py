@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid5
 
+from adapters.vdsm.domain import Domain, Drive, domain_xml
 from adapters.vdsm.settings import DOMAIN, POOL
 from adapters.vdsm.simulator.disk import write_json
 from adapters.vdsm.simulator.storage import NO_PARENT, Storage
+from adapters.vdsm.volume import VolumeAddress
 
 SECOND_DOMAIN = UUID("22222222-0000-4000-8000-000000000002")
 _NAMES = UUID("33333333-0000-4000-8000-000000000001")
@@ -29,9 +31,11 @@ def seed(
     directory: Path,
     *,
     vms: Mapping[str, Iterable[int]],
+    pool_id: UUID = POOL,
     domain_id: UUID = DOMAIN,
     domain_ids: Iterable[UUID] = (DOMAIN, SECOND_DOMAIN),
     status: str = "Up",
+    host_id: int = 1,
 ) -> Seeded:
     """Makes VMs with one image for each size in bytes; ids follow from the names, so they are
     known.
@@ -41,7 +45,10 @@ def seed(
     for one in domain_ids:
         (directory / "domains" / str(one) / "images").mkdir(parents=True, exist_ok=True)
     (directory / "vms").mkdir(parents=True, exist_ok=True)
-    write_json(directory / "pool.json", {"pool_id": str(POOL)})
+    write_json(
+        directory / "pool.json",
+        {"pool_id": str(pool_id), "master_domain": str(domain_id), "master_version": 1},
+    )
     storage = Storage(directory)
     vm_ids: dict[str, UUID] = {}
     images: dict[str, tuple[UUID, ...]] = {}
@@ -53,30 +60,40 @@ def seed(
         ]
         images[name] = tuple(image for image, _ in made)
         volumes |= {image: _image(storage, domain_id, image, size) for image, size in made}
-        drives = [_drive(domain_id, image, volumes[image]) for image in images[name]]
-        vm = {"vmId": str(vm_ids[name]), "vmName": name, "status": status, "drives": drives}
-        path = directory / "vms" / f"{vm_ids[name]}.json"
-        if not path.exists():
-            write_json(path, vm)
+        drives = tuple(
+            Drive(
+                volume=VolumeAddress(
+                    storage_domain_id=domain_id, image_id=image, volume_id=volumes[image]
+                )
+            )
+            for image in images[name]
+        )
+        domain = Domain(vm_id=vm_ids[name], name=name, drives=drives)
+        _vm(directory, domain, domain_xml(domain, pool_id=pool_id), status, host_id)
     return Seeded(vms=vm_ids, images=images, volumes=volumes)
+
+
+def _vm(directory: Path, domain: Domain, xml: str, status: str, host_id: int) -> None:
+    path = directory / "vms" / f"{domain.vm_id}.json"
+    if not path.exists():
+        vm = {
+            "vmId": str(domain.vm_id),
+            "vmName": domain.name,
+            "status": status,
+            "host_id": host_id,
+            "xml": xml,
+            "frozen": False,
+        }
+        write_json(path, vm)
 
 
 def _image(storage: Storage, domain_id: UUID, image_id: UUID, size: int) -> UUID:
     volume_id = uuid5(image_id, "volume")
     place = str(domain_id), str(image_id), str(volume_id)
     if not storage.path(*place).exists():
-        path = storage.add_volume(*place, size=size, parent=NO_PARENT, legal=True)
+        path = storage.add_volume(place, legal=True, size=size, parent=NO_PARENT)
         path.write_bytes(_content(str(image_id), size))
     return volume_id
-
-
-def _drive(domain_id: UUID, image_id: UUID, volume_id: UUID) -> dict[str, str]:
-    return {
-        "poolID": str(POOL),
-        "domainID": str(domain_id),
-        "imageID": str(image_id),
-        "volumeID": str(volume_id),
-    }
 
 
 def _content(name: str, size: int) -> bytes:

@@ -2,30 +2,83 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from typing import Any
 
 from adapters.vdsm.simulator.rpc import HangUpError, Reply, Rpc
-from adapters.vdsm.stomp import BadFrameError, Frame, FrameReader
+from adapters.vdsm.simulator.session import Session
+from adapters.vdsm.stomp import Frame
 
-REQUESTS = frozenset({"jms.topic.vdsm_requests", "jms.topic.vdsm_irs_requests"})
+EVENTS = "jms.queue.events"
 MOST_CALLS = 80
+
+
+class Subscriptions:
+    """Who listens to which destination. One to `a.b` also gets what is sent to `a.b.c`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listening: dict[tuple[Session, str], str] = {}
+
+    def add(self, session: Session, subscription: str, destination: str) -> bool:
+        """Begins a subscription; false when the session has one of that id."""
+        with self._lock:
+            if (session, subscription) in self._listening:
+                return False
+            self._listening[session, subscription] = destination
+            return True
+
+    def remove(self, session: Session, subscription: str | None = None) -> None:
+        """Ends one subscription of a session, or all."""
+        with self._lock:
+            self._listening = {
+                (one, name): destination
+                for (one, name), destination in self._listening.items()
+                if one is not session or subscription not in (None, name)
+            }
+
+    def publish(self, destination: str, body: bytes) -> bool:
+        """Sends to every subscriber; false when there is none."""
+        with self._lock:
+            found = [
+                key
+                for key, wanted in self._listening.items()
+                if destination == wanted or destination.startswith(f"{wanted}.")
+            ]
+        for session, subscription in found:
+            headers = {
+                "destination": destination,
+                "content-type": "application/json",
+                "subscription": subscription,
+            }
+            session.send(Frame(command="MESSAGE", headers=headers, body=body))
+        return bool(found)
+
+    def tell(self, event: str, params: dict[str, Any]) -> None:
+        """Sends an event to all who listen for events."""
+        notification = {"jsonrpc": "2.0", "method": event, "params": params}
+        self.publish(EVENTS, json.dumps(notification).encode())
 
 
 class Server:
     """Serves `rpc` on a listening socket until the process ends."""
 
-    def __init__(self, rpc: Rpc, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        rpc: Rpc,
+        subscriptions: Subscriptions,
+        listener: socket.socket,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         self._rpc = rpc
+        self.subscriptions = subscriptions
         self._listener = listener
         self._tls = tls
         self._lock = threading.Lock()
-        self._subscribers: dict[str, list[tuple[Session, str]]] = {}
         self._calls = 0
         self._pool = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="call")
 
@@ -47,39 +100,7 @@ class Server:
         try:
             session.run()
         finally:
-            self.forget(session)
-
-    def subscribe(self, destination: str, session: Session, subscription: str) -> None:
-        """Sends what goes to the destination to this session too."""
-        with self._lock:
-            self._subscribers.setdefault(destination, []).append((session, subscription))
-
-    def forget(self, session: Session, subscription: str | None = None) -> None:
-        """Ends one subscription of a session, or all."""
-        with self._lock:
-            for destination, subscribers in list(self._subscribers.items()):
-                left = [
-                    (one, name)
-                    for one, name in subscribers
-                    if one is not session or subscription not in (None, name)
-                ]
-                if left:
-                    self._subscribers[destination] = left
-                else:
-                    del self._subscribers[destination]
-
-    def publish(self, destination: str, body: bytes) -> bool:
-        """Sends to every subscriber; false when there is none."""
-        with self._lock:
-            subscribers = list(self._subscribers.get(destination, ()))
-        for session, subscription in subscribers:
-            headers = {
-                "destination": destination,
-                "content-type": "application/json",
-                "subscription": subscription,
-            }
-            session.send(Frame(command="MESSAGE", headers=headers, body=body))
-        return bool(subscribers)
+            self.subscriptions.remove(session)
 
     def call(self, session: Session, frame: Frame) -> None:
         """Runs a request in the pool; a full pool answers 1100, whatever the verb."""
@@ -102,84 +123,9 @@ class Server:
 
     def _answer(self, frame: Frame, replies: list[Reply]) -> None:
         for reply in replies:  # lost when nobody is subscribed, as with VDSM
-            self.publish(frame.headers.get("reply-to", ""), json.dumps(reply).encode())
-
-
-class Session:
-    """One connection and what its client asked for."""
-
-    def __init__(self, server: Server, stream: socket.socket) -> None:
-        self._server = server
-        self._stream = stream
-        self._reader = FrameReader()
-        self._sending = threading.Lock()
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Reads frames until the peer or an error ends the connection."""
-        try:
-            while not self._ended.is_set() and (data := self._stream.recv(65536)):
-                for frame in self._reader.feed(data):
-                    self._handle(frame)
-        except (OSError, BadFrameError):
-            pass
-        finally:
-            self.close()
-
-    def send(self, frame: Frame) -> None:
-        """Sends a frame; a peer that is gone does not matter."""
-        with self._sending, contextlib.suppress(OSError):
-            self._stream.sendall(frame.encode())
-
-    def close(self) -> None:
-        """Ends the connection; may be called twice and from any thread."""
-        self._ended.set()
-        with contextlib.suppress(OSError):
-            self._stream.shutdown(socket.SHUT_RDWR)
-        self._stream.close()
-
-    def _handle(self, frame: Frame) -> None:
-        headers = frame.headers
-        match frame.command:
-            case "CONNECT":
-                self._connect(frame)
-            case "SUBSCRIBE":
-                self._server.subscribe(headers["destination"], self, headers.get("id", ""))
-            case "UNSUBSCRIBE":
-                self._server.forget(self, headers.get("id", ""))
-            case "SEND" if headers.get("destination") in REQUESTS:
-                self._server.call(self, frame)
-            case "SEND":
-                if not self._server.publish(headers.get("destination", ""), frame.body):
-                    self._refuse("Subscription not available")
-            case "DISCONNECT":
-                if "receipt" in headers:
-                    self.send(Frame(command="RECEIPT", headers={"receipt-id": headers["receipt"]}))
-                self.close()
-            case _:
-                self.close()
-
-    def _connect(self, frame: Frame) -> None:
-        if "1.2" not in frame.headers.get("accept-version", "").split(","):
-            self._refuse("Version unsupported")
-            return
-        outgoing, _, incoming = frame.headers.get("heart-beat", "0,0").partition(",")
-        every_ms, expected_ms = (
-            max(1000, int(one)) if int(one) else 0 for one in (incoming, outgoing)
-        )
-        headers = {"version": "1.2", "heart-beat": f"{every_ms},{expected_ms}"}
-        self.send(Frame(command="CONNECTED", headers=headers))
-        if every_ms:
-            threading.Thread(target=self._beat, args=(every_ms / 1000,), daemon=True).start()
-
-    def _beat(self, every_s: float) -> None:
-        while not self._ended.wait(every_s):
-            with self._sending, contextlib.suppress(OSError):
-                self._stream.sendall(b"\n")
-
-    def _refuse(self, text: str) -> None:
-        headers = {"content-type": "text/plain", "message-id": str(uuid4())}
-        self.send(Frame(command="ERROR", headers=headers, body=text.encode()))
+            self.subscriptions.publish(
+                frame.headers.get("reply-to", ""), json.dumps(reply).encode()
+            )
 
 
 def _exhausted(body: bytes) -> Reply:

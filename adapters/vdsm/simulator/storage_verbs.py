@@ -1,4 +1,4 @@
-"""The verbs of the storage pool's manager: images and volumes, created and removed as tasks."""
+"""The verbs on images and volumes: the manager's tasks, and questions."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adapters.vdsm.simulator.disk import write_zeros
+from adapters.vdsm.simulator.disk import copy_bytes, write_zeros
 from adapters.vdsm.simulator.host import Host, Params, Verb
 from adapters.vdsm.simulator.refusal import RefusalError
-from adapters.vdsm.simulator.storage import NO_PARENT
-from adapters.vdsm.simulator.work import Effort, Work
+from adapters.vdsm.simulator.storage import NO_PARENT, Place
+from adapters.vdsm.simulator.work import Effort, Recovery, Work
 
 PREALLOCATED = 1
+RAW, COW = 5, 4
+DISK_TYPES = frozenset({"DATA", "ISOF", "MEMD", "MEMM", "OVFS", "TEMP", "BLCK", "SCRD", "2"})
+COPY = 1  # an operation of Image.move; 2 is a move
 
 
 def storage_verbs(host: Host) -> dict[str, Verb]:
     """Gives the verbs on images and volumes."""
-    storage = host.storage
 
-    def volumes_list(params: Params) -> list[str]:
-        storage.check_pool(params["storagepoolID"])
-        return storage.volumes(params["storagedomainID"], params["imageID"])
+    def task(method: str, name: str, prepare: Any) -> Verb:
+        def verb(params: Params) -> str:
+            image = str(params["storagedomainID"]), str(params["imageID"])
+            return host.start_task(method, name, params, lambda: prepare(host, params), image=image)
+
+        return verb
+
+    def volumes(params: Params) -> list[str]:
+        host.pool.check(params["storagepoolID"])
+        return host.storage.volumes(params["storagedomainID"], params["imageID"])
 
     return {
-        "StorageDomain.getImages": lambda params: storage.images(params["storagedomainID"]),
-        "Image.getVolumesList": volumes_list,
-        "Image.delete": lambda params: host.start_task(
-            "Image.delete", "deleteImage", params, lambda: _delete_image(host, params)
-        ),
+        "Image.getVolumes": volumes,
+        "Image.delete": task("Image.delete", "deleteImage", _delete_image),
+        "Image.deleteVolumes": task("Image.deleteVolumes", "deleteVolume", _delete_volumes),
+        "Image.move": task("Image.move", "moveImage", _move_image),
         "Volume.getInfo": lambda params: _volume_info(host, params),
-        "Volume.create": lambda params: host.start_task(
-            "Volume.create", "createVolume", params, lambda: _create_volume(host, params)
-        ),
-        "Volume.delete": lambda params: host.start_task(
-            "Volume.delete", "deleteVolume", params, lambda: _delete_volume(host, params)
+        "Volume.getSize": lambda params: _volume_size(host, params),
+        "Volume.create": task("Volume.create", "createVolume", _create_volume),
+        "Volume.delete": task(
+            "Volume.delete",
+            "deleteVolume",
+            lambda host, params: _delete_volumes(
+                host, {**params, "volumeList": [params["volumeID"]]}
+            ),
         ),
     }
 
@@ -42,7 +53,7 @@ def storage_verbs(host: Host) -> dict[str, Verb]:
 def _delete_image(host: Host, params: Params) -> Work:
     storage = host.storage
     place = params["storagedomainID"], params["imageID"]
-    storage.volumes(*place)  # refuses an unknown image
+    storage.check_image(*place)
 
     def run(effort: Effort) -> None:
         pace = effort.begin()
@@ -62,74 +73,131 @@ def _delete_image(host: Host, params: Params) -> Work:
             path.unlink()
         hidden.rmdir()
 
-    return Work(
-        run=run,
-        undo=lambda: storage.undo_removal(*place),
-        undo_record={"name": "undo_removal", "domain": place[0], "image": place[1]},
-    )
+    record = {"name": "undo_removal", "domain": place[0], "image": place[1]}
+    return Work(run=run, recoveries=(record,))
 
 
 def _create_volume(host: Host, params: Params) -> Work:
     storage = host.storage
-    place = params["storagedomainID"], params["imageID"], params["volumeID"]
-    size = int(params["size"])
-    parent = params.get("srcVolUUID") or NO_PARENT
-    if parent != NO_PARENT:
-        storage.metadata(place[0], place[1], parent)  # refuses an overlay of nothing
-    if size <= 0:
-        raise RefusalError(1000, f"Invalid parameter: 'size={size}'")
-    created: list[Path] = []
+    place: Place = (params["storagedomainID"], params["imageID"], params["volumeID"])
+    size = _checked_size(params["size"])
+    parent = _checked_parent(host, params)
+    is_new = place[2] not in storage.volumes(*place[:2])
 
     def run(effort: Effort) -> None:
         pace = effort.begin()
-        path = storage.add_volume(*place, size=size, parent=parent, legal=False)
-        created.append(path)
+        preallocated = int(params["preallocate"]) == PREALLOCATED
+        path = storage.add_volume(
+            place,
+            legal=False,
+            size=size,
+            parent=parent,
+            preallocated=preallocated,
+            description=params["desc"],
+            disktype=params["diskType"],
+            sequence=int(params.get("sequence") or 0),
+        )
         with path.open("r+b") as data:
-            if int(params.get("preallocate", 2)) == PREALLOCATED:
+            if preallocated:
                 write_zeros(data, size, pace, lambda so_far: effort.advance(so_far, size))
             elif parent == NO_PARENT:
                 data.truncate(size)  # an overlay of a parent holds nothing until it is written to
         pace.passed(0)
         effort.advance(1, 1)
-        storage.update(*place, legality="LEGAL")
+        storage.update(*place, legality="LEGAL" if params.get("legal", True) else "ILLEGAL")
 
-    def undo() -> None:
-        if created:  # a volume that was there before is not ours to remove
-            storage.remove_volume(*place)
+    # A volume that was there before is not ours to remove.
+    return Work(run=run, recoveries=(_removal(place),) if is_new else ())
 
-    # After a kill nobody knows whether it was there before; only a volume that is still illegal is
-    # ours.
-    record = {"name": "remove_volume", "domain": place[0], "image": place[1], "volume": place[2]}
-    if place[2] in _known_volumes(host, place[0], place[1]):
-        record = {}
-    return Work(run=run, undo=undo, undo_record=record)
+
+def _checked_size(size: Any) -> int:
+    if not isinstance(size, str) or not size.isdigit() or int(size) == 0:
+        raise RefusalError(1000, f"Invalid parameter: 'size={size}'")
+    return int(size)
+
+
+def _checked_parent(host: Host, params: Params) -> str:
+    """Checks format, disk type and source as VDSM does; gives the parent's id."""
+    image, parent, form = params["srcImgUUID"], params["srcVolUUID"], params["volFormat"]
+    if form not in (RAW, COW):
+        raise RefusalError(202, f"Incorrect Volume format: ('{form}',)")
+    if form == RAW and parent != NO_PARENT:
+        raise RefusalError(202, "Incorrect Volume format: ('RAW',)")
+    if params["diskType"] not in DISK_TYPES:
+        raise RefusalError(1000, f"Invalid parameter: 'DiskType={params['diskType']}'")
+    if parent != NO_PARENT:
+        host.storage.metadata(params["storagedomainID"], image, parent)
+    return str(parent)
+
+
+def _removal(place: Place) -> Recovery:
+    return {"name": "remove_volume", "domain": place[0], "image": place[1], "volume": place[2]}
 
 
 def _advance(effort: Effort, before: int, total: int, so_far: int) -> None:
     effort.advance(before + so_far, total)
 
 
-def _delete_volume(host: Host, params: Params) -> Work:
+def _delete_volumes(host: Host, params: Params) -> Work:
     storage = host.storage
-    place = params["storagedomainID"], params["imageID"], params["volumeID"]
-    storage.metadata(*place)  # refuses an unknown volume
+    domain, image = params["storagedomainID"], params["imageID"]
+    for one in params["volumeList"]:
+        storage.metadata(domain, image, one)  # refuses an unknown volume
 
     def run(effort: Effort) -> None:
         pace = effort.begin()
+        for one in params["volumeList"]:
+            if storage.children(domain, image, one):
+                raise RefusalError(
+                    204, f"Cannot delete volume which has children (non-ethical): '{one}'"
+                )
         pace.passed(0)
         effort.advance(1, 1)
-        storage.remove_volume(*place)
+        for one in params["volumeList"]:
+            storage.remove_volume(domain, image, one)
 
     return Work(run=run)
 
 
+def _move_image(host: Host, params: Params) -> Work:
+    """Copies an image with all its volumes to another domain, and removes the source of a move."""
+    storage = host.storage
+    source, target = params["storagedomainID"], params["dstSdUUID"]
+    image = params["imageID"]
+    storage.check_image(source, image)
+    storage.check_domain(target)
+    if storage.has_image(target, image):
+        raise RefusalError(261, f"Cannot move/copy image: '{image} exists in {target}'")
+    names = storage.volumes(source, image)
+    places: list[Place] = [(target, image, one) for one in names]
+
+    def run(effort: Effort) -> None:
+        pace = effort.begin()
+        paths = [storage.path(source, image, one) for one in names]
+        total, done = sum(one.stat().st_size for one in paths), 0
+        for path, place in zip(paths, places, strict=True):
+            metadata = storage.metadata(source, image, place[2])
+            with path.open("rb") as reader, _added(host, place, metadata).open("r+b") as writer:
+                done += copy_bytes(reader, writer, pace, partial(_advance, effort, done, total))
+        effort.advance(1, 1)
+        if int(params["operation"]) != COPY:
+            for path in storage.begin_removal(source, image).iterdir():
+                path.unlink()
+
+    return Work(run=run, recoveries=tuple(_removal(one) for one in places))
+
+
+def _added(host: Host, place: Place, metadata: dict[str, Any]) -> Path:
+    return host.storage.add_volume(place, legal=True, **metadata)
+
+
 def _volume_info(host: Host, params: Params) -> dict[str, Any]:
-    host.storage.check_pool(params["storagepoolID"])
-    place = params["storagedomainID"], params["imageID"], params["volumeID"]
+    host.pool.check(params["storagepoolID"])
+    place: Place = (params["storagedomainID"], params["imageID"], params["volumeID"])
     found = host.storage.metadata(*place)
-    path = host.storage.path(*place)
-    written = path.stat().st_size if path.exists() else 0
-    # Sizes are strings and the generation a number, as VDSM has them.
+    children = host.storage.children(*place)
+    size = _volume_size(host, params)
+    # Sizes are texts and the generation a number, as VDSM has them.
     return {
         "uuid": params["volumeID"],
         "image": params["imageID"],
@@ -139,18 +207,24 @@ def _volume_info(host: Host, params: Params) -> dict[str, Any]:
         "legality": found["legality"],
         "generation": found["generation"],
         "capacity": str(found["size"]),
-        "apparentsize": str(written),
-        "truesize": str(written),
+        **size,
         "ctime": str(found["ctime"]),
-        "format": "RAW" if found["parent"] == NO_PARENT else "COW",
-        "voltype": "LEAF",
-        "status": "OK",
-        "children": [],
+        "mtime": "0",
+        "format": found["format"],
+        "type": "PREALLOCATED" if found["preallocated"] else "SPARSE",
+        "voltype": "INTERNAL" if children else "LEAF",
+        "description": found["description"],
+        "disktype": found["disktype"],
+        "sequence": found["sequence"],
+        "lease": {"path": f"{host.storage.path(*place)}.lease", "offset": 0},
+        "status": "OK" if found["legality"] == "LEGAL" else "ILLEGAL",
+        "children": children,
     }
 
 
-def _known_volumes(host: Host, domain_id: str, image_id: str) -> list[str]:
-    try:
-        return host.storage.volumes(domain_id, image_id)
-    except RefusalError:
-        return []
+def _volume_size(host: Host, params: Params) -> dict[str, str]:
+    place: Place = (params["storagedomainID"], params["imageID"], params["volumeID"])
+    host.storage.metadata(*place)
+    path = host.storage.path(*place)
+    written = str(path.stat().st_size if path.exists() else 0)
+    return {"apparentsize": written, "truesize": written}

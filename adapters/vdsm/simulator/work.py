@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from adapters.vdsm.simulator.disk import Pace
 from adapters.vdsm.simulator.faults import Effect, Faults
 from adapters.vdsm.simulator.refusal import AbortedError, RefusalError
 
+Recovery = dict[str, str]
+"""What a server needs to undo one thing, after a restart too: `{"name": ..., parameters}`, all text."""
 
-def _nothing() -> None:
-    """Undoes nothing."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock that a work needs."""
+
+    name: str
+    shared: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """`run` does it, `undo` takes back what a failure left, `lock` is held until it has ended."""
+    """`run` does it. `locks` are held until it has ended.
+
+    `recoveries` undo it, the last first; they are stored before it runs.
+    """
 
     run: Callable[[Effort], None]
-    undo: Callable[[], None] = _nothing
-    undo_record: dict[str, str] = field(default_factory=dict)
-    """What a restarted server needs to undo it: `{"name": ..., parameters}`."""
-    lock: str | None = None
+    locks: Sequence[Lock] = ()
+    recoveries: Sequence[Recovery] = ()
 
 
 class Effort:

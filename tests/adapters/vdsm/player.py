@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable
+from types import UnionType
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -63,11 +64,13 @@ class Player:
     def _command(self, command: Command, results: list[Any]) -> Callable[[], None]:
         kind = command.declared.kind
         undo_parts: Callable[[], None] = _nothing
+        inner = results
         try:
             if "validate" in vars(type(command)):
                 self._call(command, "validate", results)
             if hasattr(command, "plan"):
-                undo_parts = self._part(self._call(command, "plan", results), list(results))
+                inner = list(results)
+                undo_parts = self._part(self._call(command, "plan", results), inner)
             elif isinstance(command, ExternalTask):
                 self._ask_vendor(command)
             else:
@@ -78,7 +81,8 @@ class Player:
             self._end(command, Outcome.FAILED, results)
             raise PartFailedError(f"{kind}: {error}") from error
         self.played.append(kind)
-        self._end(command, Outcome.SUCCEEDED, results)
+        returned = self._end(command, Outcome.SUCCEEDED, inner)
+        results += [] if returned is None else [returned]
         known = list(results)
 
         def undo() -> None:
@@ -93,9 +97,10 @@ class Player:
         if not self._vendor(task):
             raise PartFailedError(f"{task.vendor} reported a failure")
 
-    def _end(self, command: Command, outcome: Outcome, results: list[Any]) -> None:
-        if hasattr(command, "end"):
-            self._call(command, "end", [*results, outcome])
+    def _end(self, command: Command, outcome: Outcome, results: list[Any]) -> Any:
+        if not hasattr(command, "end"):
+            return None
+        return self._call(command, "end", [*results, outcome])
 
     def _wait(self, returned: Any, command: Command) -> Any:
         if not isinstance(returned, AsyncTask):
@@ -135,7 +140,11 @@ class Player:
         if typing.get_origin(wanted) is list:
             (item,) = typing.get_args(wanted)
             return [one for one in results if isinstance(one, item)]
-        return next(one for one in [*reversed(results), self._vdsm] if isinstance(one, wanted))
+        known = [*reversed(results), self._vdsm]
+        if typing.get_origin(wanted) is UnionType:
+            wanted = typing.get_args(wanted)[0]
+            return next((one for one in known if isinstance(one, wanted)), None)
+        return next(one for one in known if isinstance(one, wanted))
 
 
 def _hint(function: Any, name: str) -> Any:

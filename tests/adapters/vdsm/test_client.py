@@ -117,7 +117,7 @@ def test_a_host_that_accepts_and_says_nothing_means_try_again() -> None:
 
 
 def test_a_client_outlives_a_restart_of_the_host(tmp_path: Path) -> None:
-    simulator = SimulatorProcess(tmp_path)
+    simulator = SimulatorProcess(tmp_path, connected=False)
     client = simulator.client()
     client.call("Host.ping2", timeout_s=10)
 
@@ -142,10 +142,12 @@ def test_a_request_has_the_bytes_that_vdsm_clients_send() -> None:
 
         thread.join()
         client.close()
-    connect, subscribe, send = received
+    connect, subscribe, events, send = received
     assert result is True
     assert connect.headers["accept-version"] == "1.2"
+    assert connect.headers["heart-beat"] == "5000,5000"
     assert subscribe.headers["destination"] == send.headers["reply-to"]
+    assert events.headers["destination"] == "jms.queue.events"
     assert send.headers["destination"] == "jms.topic.vdsm_requests"
     assert send.headers["ovirtCorrelationId"] == "flow-1"
     assert send.body.startswith(
@@ -175,11 +177,11 @@ def _answer_one_call(listener: socket.socket, received: list[Frame]) -> None:
     stream, _ = listener.accept()
     reader = FrameReader()
     with stream:
-        while len(received) < 3:
+        while len(received) < 4:
             received.extend(reader.feed(stream.recv(4096)))
-            if len(received) == 2:
+            if len(received) == 3:
                 stream.sendall(Frame(command="CONNECTED", headers={"version": "1.2"}).encode())
-        request_id = received[2].body.rpartition(b'"id": "')[2].partition(b'"')[0]
+        request_id = received[3].body.rpartition(b'"id": "')[2].partition(b'"')[0]
         body = b'{"jsonrpc": "2.0", "id": "' + request_id + b'", "result": true}'
         headers = {"destination": received[1].headers["destination"]}
         stream.sendall(Frame(command="MESSAGE", headers=headers, body=body).encode())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import json
 from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.vdsm import Vdsm
 from adapters.vdsm.commands import (
+    CoalesceImage,
     CopyDisk,
     CreateSnapshot,
     LiveMigrateDisk,
     NotifyOwner,
     RapidClone,
+    RememberVm,
     RemoveImage,
+    RemoveSnapshot,
     RemoveVm,
+    ShutDownVm,
     StopVm,
 )
-from adapters.vdsm.settings import DOMAIN
+from adapters.vdsm.domain import Drive, parse_domain
+from adapters.vdsm.settings import DOMAIN, VdsmSettings
 from adapters.vdsm.simulator import SECOND_DOMAIN, Effect, Fault, seed
 from orchestrator import Refused, Run
 from orchestrator.core.external import ExternalTask
@@ -47,10 +51,10 @@ class Given:
             return {}
         return {one.name: one.read_bytes() for one in image.iterdir() if one.suffix != ".json"}
 
-    def drives(self) -> list[dict[str, Any]]:
+    def drives(self) -> tuple[Drive, ...]:
         """Gives the VM's disks as the host tells them."""
-        (vm,) = self._simulator.ask("Host.getVMFullList", vmList=[str(self.vm_id)])
-        return list(vm["devices"])
+        found = self._simulator.ask("Host.dumpxmls", vmList=[str(self.vm_id)])
+        return parse_domain(found[str(self.vm_id)]).drives
 
 
 @pytest.fixture
@@ -61,15 +65,16 @@ def given(simulator: SimulatorProcess) -> Given:
 def test_a_stopped_vm_may_be_stopped_again_and_is_booted_to_undo_it(
     vdsm: Vdsm, given: Given
 ) -> None:
-    command = StopVm(vm_id=given.vm_id)
+    known = RememberVm(vm_id=given.vm_id).execute(vdsm)
+    command = ShutDownVm(vm_id=given.vm_id)
 
     command.execute(vdsm)
     command.execute(vdsm)
-    stopped = vdsm.vm_status(given.vm_id)
-    command.compensate(vdsm)
-    command.compensate(vdsm)
+    stopped = vdsm.machines().vm_status(given.vm_id)
+    command.compensate(vdsm, known)
+    command.compensate(vdsm, known)
 
-    assert (stopped, vdsm.vm_status(given.vm_id)) == ("Down", "Up")
+    assert (stopped, vdsm.machines().vm_status(given.vm_id)) == ("Down", "Up")
 
 
 def test_removing_a_vm_deletes_its_images_and_forgets_it(vdsm: Vdsm, given: Given) -> None:
@@ -79,7 +84,7 @@ def test_removing_a_vm_deletes_its_images_and_forgets_it(vdsm: Vdsm, given: Give
     player.play(RemoveVm(vm_id=given.vm_id, image_ids=given.images))
 
     assert [given.files(one) for one in given.images] == [{}, {}]
-    assert not vdsm.vm_exists(given.vm_id)
+    assert not vdsm.machines().vm_exists(given.vm_id)
     assert vdsm.outbox.messages("alice") == (f"VM {given.vm_id} was removed",)
 
 
@@ -91,7 +96,7 @@ def test_an_owner_without_a_mailbox_does_not_keep_a_vm_from_being_removed(
     player.play(RemoveVm(vm_id=given.vm_id, image_ids=given.images, notify="nobody"))
 
     assert player.failed == ["owner.notify"]
-    assert not vdsm.vm_exists(given.vm_id)
+    assert not vdsm.machines().vm_exists(given.vm_id)
 
 
 def test_a_vm_is_booted_again_when_an_image_cannot_be_removed(
@@ -104,8 +109,8 @@ def test_a_vm_is_booted_again_when_an_image_cannot_be_removed(
     with pytest.raises(PartFailedError):
         player.play(RemoveVm(vm_id=given.vm_id, image_ids=given.images))
 
-    assert player.undone == ["vm.stop"]
-    assert vdsm.vm_status(given.vm_id) == "Up"
+    assert player.undone == ["vm.shut_down"]
+    assert vdsm.machines().vm_status(given.vm_id) == "Up"
     assert given.files(stuck)
 
 
@@ -119,8 +124,7 @@ def test_a_removal_of_version_1_still_finishes() -> None:
 
 
 def test_describing_the_removal_of_an_image_calls_nobody() -> None:
-    away = Vdsm.__new__(Vdsm)
-    away._calls = _calls_of_nobody()
+    away = Vdsm(VdsmSettings(address="nowhere.invalid:1"))
 
     task = RemoveImage(image_id=uuid4()).execute(away)
 
@@ -147,9 +151,9 @@ def test_a_snapshot_puts_the_vm_on_new_volumes(vdsm: Vdsm, given: Given) -> None
     Player(vdsm).play(CreateSnapshot(vm_id=given.vm_id, image_ids=given.images))
 
     for image_id in given.images:
-        base, overlay = vdsm.chain(image_id)
+        base, overlay = vdsm.storage().chain(image_id)
         assert overlay.parent_id == base.address.volume_id == given.volumes[image_id]
-        assert str(overlay.address.volume_id) in {one["volumeID"] for one in given.drives()}
+        assert overlay.address in {one.volume for one in given.drives()}
 
 
 def test_a_snapshot_that_fails_leaves_no_volume_and_a_thawed_guest(
@@ -165,10 +169,10 @@ def test_a_snapshot_that_fails_leaves_no_volume_and_a_thawed_guest(
         player.play(CreateSnapshot(vm_id=given.vm_id, image_ids=given.images))
 
     assert player.undone == ["volume.create_overlay", "volume.create_overlay", "vm.freeze"]
-    assert [len(vdsm.chain(one)) for one in given.images] == [1, 1]
+    assert [len(vdsm.storage().chain(one)) for one in given.images] == [1, 1]
     assert given.drives() == before
-    (vm,) = simulator.ask("Host.getVMFullList", vmList=[str(given.vm_id)])
-    assert vm["frozen"] is False
+    stored = json.loads((simulator.directory / "vms" / f"{given.vm_id}.json").read_text())
+    assert stored["frozen"] is False
 
 
 def test_a_copy_of_a_disk_has_the_same_data(vdsm: Vdsm, given: Given) -> None:
@@ -180,7 +184,7 @@ def test_a_copy_of_a_disk_has_the_same_data(vdsm: Vdsm, given: Given) -> None:
 
     copied = given.files(command.new_image_id, SECOND_DOMAIN)
     assert sorted(copied.values()) == sorted(given.files(source).values())
-    chain = vdsm.chain(command.new_image_id, storage_domain_id=SECOND_DOMAIN)
+    chain = vdsm.storage().chain(command.new_image_id, storage_domain_id=SECOND_DOMAIN)
     assert [one.generation for one in chain] == [1, 1]
 
 
@@ -211,8 +215,10 @@ def test_a_live_migrated_disk_is_in_the_other_domain_only(vdsm: Vdsm, given: Giv
     assert given.files(image_id) == {}
     assert given.files(image_id, SECOND_DOMAIN) == data
     drive = given.drives()[0]
-    assert (drive["domainID"], drive["volumeID"]) == (str(SECOND_DOMAIN), next(iter(data)))
-    assert "diskReplicate" not in drive
+    assert drive.volume is not None
+    place = str(drive.volume.storage_domain_id), str(drive.volume.volume_id)
+    assert place == (str(SECOND_DOMAIN), next(iter(data)))
+    assert drive.mirror is None
 
 
 @pytest.mark.parametrize(
@@ -275,10 +281,10 @@ def test_a_rapid_clone_coalesces_the_disks_and_boots_the_clone(vdsm: Vdsm, given
         f"Clone the disks of VM {given.vm_id}",
         "Update the metadata on LUN 360a98000",
     ]
-    assert [len(vdsm.chain(one)) for one in given.images] == [1, 1]
-    assert vdsm.vm_status(given.vm_id) == "Down"
-    assert vdsm.vm_status(command.new_vm_id) == "Up"
-    vdsm.attach_lun(command.new_vm_id, "360a98000")  # attached already
+    assert [len(vdsm.storage().chain(one)) for one in given.images] == [1, 1]
+    assert vdsm.machines().vm_status(given.vm_id) == "Down"
+    assert vdsm.machines().vm_status(command.new_vm_id) == "Up"
+    vdsm.machines().attach_lun(command.new_vm_id, "360a98000")  # attached already
 
 
 def test_a_rapid_clone_boots_the_vm_again_when_the_vendor_fails(vdsm: Vdsm, given: Given) -> None:
@@ -288,13 +294,56 @@ def test_a_rapid_clone_boots_the_vm_again_when_the_vendor_fails(vdsm: Vdsm, give
     with pytest.raises(PartFailedError):
         player.play(command)
 
-    assert vdsm.vm_status(given.vm_id) == "Up"
-    assert not vdsm.vm_exists(command.new_vm_id)
+    assert vdsm.machines().vm_status(given.vm_id) == "Up"
+    assert not vdsm.machines().vm_exists(command.new_vm_id)
 
 
-def _calls_of_nobody() -> Any:
-    from adapters.vdsm import VdsmClient, VdsmSettings
-    from adapters.vdsm.calls import Calls
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_removed_snapshot_leaves_one_volume_with_the_data(
+    vdsm: Vdsm, given: Given, *, runs: bool
+) -> None:
+    before = [given.files(one) for one in given.images]
+    taken = CreateSnapshot(vm_id=given.vm_id, image_ids=given.images)
+    Player(vdsm).play(taken)
+    if not runs:
+        Player(vdsm).play(StopVm(vm_id=given.vm_id))
 
-    settings = VdsmSettings(outbox=Path("nowhere"))
-    return Calls(client=VdsmClient("nowhere.invalid", 1), settings=settings)
+    Player(vdsm).play(
+        RemoveSnapshot(vm_id=given.vm_id, image_ids=given.images, snapshot_id=taken.snapshot_id)
+    )
+
+    assert [given.files(one) for one in given.images] == before
+    assert all(one.is_legal for image in given.images for one in vdsm.storage().chain(image))
+    if runs:
+        assert {one.volume.volume_id for one in given.drives() if one.volume} == set(
+            given.volumes.values()
+        )
+
+
+def test_a_chain_of_four_is_merged_into_one(vdsm: Vdsm, given: Given) -> None:
+    image_id = given.images[0]
+    before = given.files(image_id)
+    for _ in range(3):
+        Player(vdsm).play(CreateSnapshot(vm_id=given.vm_id, image_ids=(image_id,)))
+    Player(vdsm).play(StopVm(vm_id=given.vm_id))
+
+    Player(vdsm).play(CoalesceImage(image_id=image_id))
+
+    assert given.files(image_id) == before
+
+
+def test_a_merge_that_fails_leaves_a_chain_that_can_be_used(
+    vdsm: Vdsm, given: Given, simulator: SimulatorProcess
+) -> None:
+    image_id = given.images[0]
+    Player(vdsm).play(CreateSnapshot(vm_id=given.vm_id, image_ids=(image_id,)))
+    Player(vdsm).play(StopVm(vm_id=given.vm_id))
+    simulator.inject(Fault(verb="SDM.merge", effect=Effect.FAIL_WORK, about=str(image_id), at=0.0))
+    player = Player(vdsm)
+
+    with pytest.raises(PartFailedError):
+        player.play(CoalesceImage(image_id=image_id))
+
+    chain = vdsm.storage().chain(image_id)
+    assert player.undone == ["volume.prepare_merge"]
+    assert (len(chain), {one.is_legal for one in chain}) == (2, {True})

@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.vdsm import VdsmError
+from adapters.vdsm.client import RoleError
 from adapters.vdsm.settings import DOMAIN, POOL
 from adapters.vdsm.simulator import Effect, Fault, seed
 from adapters.vdsm.stomp import Frame, FrameReader
 from tests.adapters.contract import eventually
 from tests.adapters.vdsm.simulator_process import SimulatorProcess
+from tests.adapters.vdsm.volumes import ended, new_volume
 
 
 class Wire:
@@ -157,7 +159,7 @@ def _delete(simulator: SimulatorProcess, image_id: UUID, **more: Any) -> str:
             imageID=str(image_id),
             storagedomainID=str(DOMAIN),
             storagepoolID=str(POOL),
-            **more,
+            **{"postZero": False, "force": False, **more},
         )
     )
 
@@ -230,28 +232,99 @@ def test_a_verb_that_is_refused_leaves_no_task(
     simulator: SimulatorProcess, changes: dict[str, str], code: int
 ) -> None:
     before = simulator.ask("Host.getAllTasks")
-    right = {"storagedomainID": str(DOMAIN), "storagepoolID": str(POOL)}
+    right = {
+        "storagedomainID": str(DOMAIN),
+        "storagepoolID": str(POOL),
+        "postZero": False,
+        "force": False,
+    }
     (image_id,) = _images(simulator, 1)
 
-    with pytest.raises(VdsmError) as caught:
+    with pytest.raises((VdsmError, RoleError)) as caught:
         simulator.ask("Image.delete", **{"imageID": str(image_id), **right, **changes})
 
+    assert isinstance(caught.value, VdsmError | RoleError)
     assert caught.value.code == code
     assert simulator.ask("Host.getAllTasks") == before
+
+
+@pytest.mark.parametrize(
+    ("command", "headers", "text"),
+    [
+        ("CONNECT", {"accept_version": "1.0,1.1,1.2"}, b"Version unsupported"),
+        ("SUBSCRIBE", {"destination": "x"}, b"Missing destination or subscription id header"),
+        ("SUBSCRIBE", {"destination": "y", "id": "sub-1"}, b"Subscription id already exists"),
+    ],
+)
+def test_a_frame_that_vdsm_refuses_is_answered_without_headers(
+    wire: Wire, command: str, headers: dict[str, Any], text: bytes
+) -> None:
+    wire.send(command, **headers)
+
+    frame = wire.receive()
+
+    assert frame is not None
+    assert (frame.command, frame.body) == ("ERROR", text)
+    assert frame.headers.keys() <= {"content-length"}
+
+
+def test_a_beat_header_that_cannot_be_read_asks_for_none(simulator: SimulatorProcess) -> None:
+    wire = Wire(simulator.port)
+
+    wire.send("CONNECT", accept_version="1.2", heart_beat="often")
+    connected = wire.receive()
+
+    assert connected is not None
+    assert connected.headers["heart-beat"] == "0,0"
+    wire.stream.close()
+
+
+def test_destinations_are_hierarchical(wire: Wire) -> None:
+    wire.send("SUBSCRIBE", destination="a.b", id="sub-2")
+
+    wire.send("SEND", b"hello", destination="a.b.c")
+
+    frame = wire.receive()
+    assert frame is not None
+    assert (frame.body, frame.headers["subscription"]) == (b"hello", "sub-2")
+
+
+def test_the_end_of_a_job_is_an_event(wire: Wire, simulator: SimulatorProcess) -> None:
+    volume = new_volume()
+    ended(simulator, simulator.ask("Volume.create", **volume))
+    wire.send("SUBSCRIBE", destination="jms.queue.events", id="events")
+    wire.request([_ping("subscribed")])
+    assert wire.reply()["id"] == "subscribed"
+    job_id = str(uuid4())
+    where = {
+        "endpoint_type": "div",
+        "sd_id": volume["storagedomainID"],
+        "img_id": volume["imageID"],
+        "vol_id": volume["volumeID"],
+    }
+
+    simulator.ask(
+        "SDM.update_volume", job_id=job_id, vol_info=where, vol_attr={"description": "new"}
+    )
+
+    event = wire.reply()
+    assert event["method"] == f"|jobs|status|{job_id}"
+    assert (event["params"]["status"], event["params"]["description"]) == ("done", "update_volume")
+
+
+def test_parameters_as_a_list_are_taken_by_position(wire: Wire) -> None:
+    wire.request([_ping("a", method="Task.getStatus", params=["a.b"])])
+
+    assert wire.reply()["error"]["code"] == 1000
 
 
 def test_a_half_made_volume_is_removed_after_a_kill(tmp_path: Path) -> None:
     seed(tmp_path, vms={})
     simulator = SimulatorProcess(tmp_path, speed=10_000)
-    image_id, volume_id = str(uuid4()), str(uuid4())
-    place = {
-        "volumeID": volume_id,
-        "imageID": image_id,
-        "storagedomainID": str(DOMAIN),
-        "storagepoolID": str(POOL),
-    }
-    simulator.ask("Volume.create", **place, size="1000000", preallocate=1)
-    path = tmp_path / "domains" / str(DOMAIN) / "images" / image_id / volume_id
+    volume = new_volume(size="1000000", preallocate=1)
+    simulator.ask("Volume.create", **volume)
+    images = tmp_path / "domains" / str(DOMAIN) / "images"
+    path = images / volume["imageID"] / volume["volumeID"]
     eventually(lambda: path.exists() and path.stat().st_size > 0)
 
     simulator.kill()
