@@ -23,7 +23,10 @@ from orchestrator.engine.grants import Grants
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
+from orchestrator.engine.vendor_report import Answer, VendorReport, VendorReporter, why_not
 from orchestrator.engine.writer import Writer
+
+__all__ = ["ID_LENGTH", "Answer", "Handle", "Orchestrator", "Pause", "VendorReport", "why_not"]
 
 PREFIX_LENGTH = 4
 ID_LENGTH = 36
@@ -63,6 +66,7 @@ class Orchestrator:
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
         self._reporter = Reporter(writer)
+        self._vendor_reporter = VendorReporter(writer)
         self.grants = Grants(writer)
         self._watch = watch or (lambda _id: nullcontext(lambda seconds, _most: time.sleep(seconds)))
 
@@ -255,6 +259,12 @@ class Orchestrator:
     def report(self, reports: Iterable[TaskReport]) -> None:
         """Takes news about async tasks."""
         self._launch(self._reporter.report(reports))
+
+    def report_external(self, reports: Sequence[VendorReport]) -> list[Answer]:
+        """Takes what vendors say of their tasks, in one transaction, and gives an answer to each."""
+        answers, ready = self._vendor_reporter.report(reports)
+        self._launch(ready)
+        return answers
 
     def tasks(self, command_ids: Iterable[str]) -> list[TaskEntity]:
         """Gives the async tasks of commands."""

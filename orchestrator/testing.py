@@ -56,6 +56,7 @@ class FakeVendors:
             status=TaskStatus.RUNNING,
             task_id=task.task_id,
             external_id=task.task_id,
+            offered=True,
         )
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:

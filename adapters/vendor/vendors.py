@@ -39,6 +39,7 @@ class Vendors:
             status=TaskStatus.RUNNING,
             task_id=task.task_id,
             external_id=task.task_id,
+            offered=True,
         )
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:

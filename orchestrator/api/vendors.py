@@ -8,17 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.desk import Desk
-from orchestrator.app import Handle
+from orchestrator.app import ID_LENGTH, Answer, Handle, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
-from orchestrator.core.asynctask import TaskReport, TaskStatus, WhenSilent
+from orchestrator.core.asynctask import TaskStatus, WhenSilent
+from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
 from orchestrator.core.external import EXTERNAL_KIND, VENDOR_SYSTEM
 from orchestrator.core.query import TaskQuery
-from orchestrator.core.status import Status, TaskState
+from orchestrator.core.status import Status
 from orchestrator.monitor.external import external_view
 from orchestrator.monitor.shapes import ExternalList, ExternalView
-from orchestrator.monitor.views import instant
 
 BEGINNING = (Status.READY, Status.RUNNING)
 LOOK_AGAIN_S = 0.05
@@ -46,7 +46,10 @@ class Registration(BaseModel):
 
 
 class News(BaseModel):
-    """What a vendor reports. Progress is 0 to 1; `result` (JSON) becomes the return value."""
+    """What a vendor reports. Progress is 0 to 1; `result` (JSON) becomes the return value.
+
+    `attempt`, as the task shows it, makes sure that a late report does not end the next life of a restarted task.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +57,7 @@ class News(BaseModel):
     progress: float | None = Field(default=None, ge=0, le=1)
     message: str | None = Field(default=None, max_length=2000)
     result: Any = None
+    attempt: int | None = Field(default=None, ge=0)
 
 
 class Vendors:
@@ -81,19 +85,33 @@ class Vendors:
                 idempotency_key=key,
                 correlation_id=body.correlation_id,
             )
-        try:
-            return self._orchestrator.attach(
-                body.parent,
-                command,
-                owner=vendor,
-                owner_type=VENDOR_OWNED,
-                submitted_by=caller.name,
-                idempotency_key=key,
-                vendor=caller.vendor,
-            )
-        except NotAllowedError:
-            self._find(caller, body.parent, external=False)  # not found, where it sees nothing
-            raise
+        return self._attach(caller, body.parent, command, vendor, key)
+
+    def _attach(
+        self, caller: Caller, parent: str, command: Command, vendor: str, key: str | None
+    ) -> Handle:
+        """Waits a little for a parent that a worker is about to begin, as a report does."""
+        until = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._orchestrator.attach(
+                    parent,
+                    command,
+                    owner=vendor,
+                    owner_type=VENDOR_OWNED,
+                    submitted_by=caller.name,
+                    idempotency_key=key,
+                    vendor=caller.vendor,
+                )
+            except NotAllowedError:
+                self._find(caller, parent, external=False)  # not found, where it sees nothing
+                raise
+            except ConflictError:
+                found = self._orchestrator.get(parent)
+                begins = found.kind == EXTERNAL_KIND and found.status in BEGINNING
+                if not begins or time.monotonic() >= until:
+                    raise
+            time.sleep(LOOK_AGAIN_S)
 
     def tasks(
         self,
@@ -138,60 +156,63 @@ class Vendors:
             return shown
         return {**shown, "description": command.kind, "message": None, "data": {}}
 
-    def report(self, caller: Caller, task_id: str, news: News) -> ExternalView:
-        """Takes the news. Raises ConflictError when the task ended otherwise, or has not begun."""
-        command, task = self._begun(caller, task_id)
-        if _is_over(command, task):
-            if _says_the_same(news, task):
-                return self.show(caller, command.command_id)
-            raise ConflictError(_why_over(command, task))
-        message = news.message if news.message is not None else _last_word(command, task)
-        self._tell(task, TaskStatus(news.status), news.progress, message, news.result)
-        return self.show(caller, command.command_id)
-
-    def heartbeat(self, caller: Caller, task_id: str) -> ExternalView:
-        """Renews the lease. Raises ConflictError when the task has ended, or has not begun."""
-        command, task = self._begun(caller, task_id)
-        if _is_over(command, task):
-            raise ConflictError(_why_over(command, task))
-        self._tell(task, TaskStatus.RUNNING, None, _last_word(command, task), None)
-        return self.show(caller, command.command_id)
-
-    def _tell(
-        self,
-        task: TaskEntity,
-        status: TaskStatus,
-        progress: float | None,
-        message: str | None,
-        result: Any,
-    ) -> None:
-        heard = instant(self._orchestrator.store.now())
-        report = TaskReport(
-            system=task.system,
-            scope=task.scope,
-            task_id=task.task_id,
-            status=status,
-            progress=progress,
-            message=message,
-            result=result,
-            detail={**task.detail, "heard_at": heard},
+    def report(
+        self, caller: Caller, task_id: str, news: News, attempt: int | None = None
+    ) -> ExternalView:
+        """Takes the news. Raises ConflictError, with what stands, when the task ended otherwise or was begun anew."""
+        wanted = attempt if news.attempt is None else news.attempt
+        return self._tell(
+            caller,
+            VendorReport(
+                command_id=self._full_id(task_id),
+                vendor=caller.vendor,
+                status=TaskStatus(news.status),
+                progress=news.progress,
+                message=news.message,
+                result=news.result,
+                attempt=wanted,
+            ),
         )
-        self._orchestrator.report([report])
 
-    def _begun(self, caller: Caller, task_id: str) -> tuple[CommandEntity, TaskEntity]:
+    def heartbeat(self, caller: Caller, task_id: str, attempt: int | None = None) -> ExternalView:
+        """Renews the lease. Raises ConflictError when the task has ended, or has not begun."""
+        full_id = self._full_id(task_id)
+        return self._tell(
+            caller, VendorReport(command_id=full_id, vendor=caller.vendor, attempt=attempt)
+        )
+
+    def _tell(self, caller: Caller, report: VendorReport) -> ExternalView:
         """Waits a little for a task that a worker is about to begin: vendors report at once."""
         until = time.monotonic() + self._patience_s
         while True:
-            command, task = self._find(caller, task_id)
-            _check_speaks_for(caller, command.owner_id)
-            if task is not None:
-                return command, task
-            if command.status not in BEGINNING or time.monotonic() >= until:
+            (answer,) = self._orchestrator.report_external([report])
+            if answer.task is not None or not _is_beginning(answer) or time.monotonic() >= until:
+                return self._answered(caller, report, answer)
+            time.sleep(LOOK_AGAIN_S)
+
+    def _answered(self, caller: Caller, report: VendorReport, answer: Answer) -> ExternalView:
+        command, task = answer.command, answer.task
+        if command is None:
+            known, _ = self._find(caller, report.command_id)
+            _check_speaks_for(caller, known.owner_id)
+        elif task is None:
+            command, task = self._find(caller, report.command_id)
+            if task is None:
                 raise ConflictError(
                     f"external task {command.command_id} ({command.label}) is {command.status}"
                     " and has not begun; report when it is waiting"
                 )
-            time.sleep(LOOK_AGAIN_S)
+            refused = why_not(report, command, task)  # it was put away: nothing changes any more
+            if refused is not None:
+                raise ConflictError(refused)
+        if answer.refused is not None:
+            raise ConflictError(answer.refused)
+        if command is None or task is None:
+            raise ConflictError(f"external task {report.command_id} has just changed; try again")
+        return external_view(command, task, {}, answer.at or self._orchestrator.store.now())
+
+    def _full_id(self, task_id: str) -> str:
+        return task_id if len(task_id) == ID_LENGTH else self._orchestrator.resolve_id(task_id)
 
     def _find(
         self, caller: Caller, task_id: str, *, external: bool = True
@@ -216,27 +237,5 @@ def _check_speaks_for(caller: Caller, vendor: str) -> None:
         )
 
 
-def _is_over(command: CommandEntity, task: TaskEntity) -> bool:
-    is_told = task.state not in (TaskState.INITIALIZING, TaskState.POLLING)
-    return command.status.is_final or is_told
-
-
-def _says_the_same(news: News, task: TaskEntity) -> bool:
-    return (
-        news.status == task.status
-        and (news.result is None or news.result == task.result)
-        and (news.message is None or news.message == task.message)
-    )
-
-
-def _why_over(command: CommandEntity, task: TaskEntity) -> str:
-    how = "was given up" if task.status is TaskStatus.LOST else f"has ended ({task.status})"
-    return (
-        f"external task {command.command_id} ({command.label}) {how} and its command is"
-        f" {command.status}; nothing more can be reported on it"
-    )
-
-
-def _last_word(command: CommandEntity, task: TaskEntity) -> str | None:
-    """What was said last stays, unless it was we who said that the vendor is silent."""
-    return None if command.status is Status.NEEDS_ATTENTION else task.message
+def _is_beginning(answer: Answer) -> bool:
+    return answer.command is not None and answer.command.status in BEGINNING

@@ -84,7 +84,8 @@ class TaskReport(NamedTuple):
 
     `progress` is 0 to 1, or None where the system tells none. `result` is JSON and becomes the command's
     return value. `detail` is kept and given back in the next `AsyncTaskRef`. A report names its task by
-    `task_id` (ours) or by `external_id` (theirs).
+    `task_id` (ours) or by `external_id` (theirs). `offered` says that whoever is to do the work has not begun it: no
+    lease runs until the first sign of life.
     """
 
     system: str
@@ -97,3 +98,4 @@ class TaskReport(NamedTuple):
     message: str | None = None
     result: Any = None
     detail: Mapping[str, Any] = NO_DETAIL
+    offered: bool = False

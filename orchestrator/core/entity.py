@@ -11,6 +11,9 @@ from orchestrator.core.asynctask import AsyncTask, AsyncTaskRef, TaskStatus
 from orchestrator.core.locks import Lock
 from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
 
+HEARD_AT = "heard_at"
+"""When its vendor was last heard of, in the detail of an external task."""
+
 
 class CommandEntity(NamedTuple):
     """A stored command without its JSON: all that the machine looks at, and what lists show.
@@ -135,6 +138,11 @@ class TaskEntity:
     created_at: datetime
     changed_at: datetime
     attempt: int = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was a sign of life since it was offered or started."""
+        return HEARD_AT in self.detail or self.changed_at > self.created_at
 
     def ref(self) -> AsyncTaskRef:
         """Gives what its adapter may see of it."""

@@ -66,18 +66,7 @@ class Reporter:
     def _apply(self, unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> None:
         if task.state in (TaskState.ENDED, TaskState.CLEARED) and task.status.has_ended:
             return  # told already; ghosts and repeats change nothing
-        command = unit.command(task.command_id)
-        news = updated(task, report, unit.now)
-        unit.tx.save_tasks((news,))
-        if command is None or command.status not in LISTENING or command.phase not in (
-            Phase.EXECUTE, Phase.COMPENSATE,
-        ):  # fmt: skip
-            return
-        event = event_of_end(news)
-        if event is None and (news.progress, news.message) != (command.progress, command.message):
-            event = ev.Progressed(news.progress, news.message)
-        if event is not None:
-            unit.tell(task.command_id, event)
+        tell(unit, task, report)
 
     def overdue(self, task: TaskEntity) -> list[CommandEntity]:
         """Handles a task whose lease or deadline has passed."""
@@ -112,6 +101,23 @@ class Reporter:
             unit.tell(found.command_id, ev.TaskSilent(reason))
 
 
+def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
+    """Stores what a report says of a task and tells its command; gives the task as it now is."""
+    command = unit.command(task.command_id)
+    news = updated(task, report, unit.now)
+    unit.tx.save_tasks((news,))
+    if command is None or command.status not in LISTENING or command.phase not in (
+        Phase.EXECUTE, Phase.COMPENSATE,
+    ):  # fmt: skip
+        return news
+    event = event_of_end(news)
+    if event is None and (news.progress, news.message) != (command.progress, command.message):
+        event = ev.Progressed(news.progress, news.message)
+    if event is not None:
+        unit.tell(task.command_id, event)
+    return news
+
+
 def _can_be_stopped(command: CommandEntity) -> bool:
     waits = command.status is Status.WAITING and command.phase is Phase.EXECUTE
     return waits and command.stopping is None
@@ -119,13 +125,16 @@ def _can_be_stopped(command: CommandEntity) -> bool:
 
 def updated(task: TaskEntity, report: TaskReport, now: datetime) -> TaskEntity:
     """Gives the task as the report has it; its lease runs anew."""
+    if report.offered and task.has_begun:  # it was begun before we knew that it had been offered
+        return replace(task, external_id=report.external_id or task.external_id)
     ended = report.status.has_ended
     same = (report.status, report.progress, report.detail) == (
         task.status,
         task.progress,
         task.detail,
     )
-    lease = now + timedelta(seconds=task.lease_s) if task.lease_s else None
+    runs = task.lease_s is not None and not report.offered
+    lease = now + timedelta(seconds=task.lease_s or 0.0) if runs else None
     wakes = [one for one in (task.deadline, lease) if one is not None]
     return replace(
         task,

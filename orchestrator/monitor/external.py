@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.status import TaskState
+from orchestrator.core.status import Status, TaskState
 from orchestrator.monitor.shapes import ExternalView
 from orchestrator.monitor.views import instant
 
@@ -25,7 +25,9 @@ def external_view(
         "parent_id": command.parent_id,
         "vendor": task.scope if task else parameters["vendor"],
         "description": task.description if task else parameters["description"],
+        "state": state_of(command, task),
         "status": command.status.value,
+        "attempt": task.attempt if task else None,
         "task_status": task.status.value if task else None,
         "progress": command.progress,
         "message": command.message,
@@ -36,6 +38,22 @@ def external_view(
         "created_at": instant(command.created_at),
         "stale": task is not None and is_stale(task, now),
     }
+
+
+def state_of(command: CommandEntity, task: TaskEntity | None) -> str:
+    """Gives the word for where it stands: of a task, and of a sub-task that was added to one."""
+    match command.status:
+        case Status.SUCCEEDED:
+            return "completed"
+        case Status.NEEDS_ATTENTION:
+            return "unknown"
+        case Status.COMPENSATED:
+            return "undone"
+        case Status.FAILED | Status.STOPPED | Status.SKIPPED:
+            return command.status.value
+    if task is None or not (task.has_begun or task.status.has_ended):
+        return "waiting"
+    return "running" if command.order < 0 else "started"
 
 
 def is_stale(task: TaskEntity, now: datetime) -> bool:

@@ -186,6 +186,9 @@ class AdapterList(TypedDict):
 class ExternalView(TypedDict):
     """A task that a vendor runs.
 
+    `state` is where it stands in a word: `waiting` until its vendor's first sign of life, then `started` (a sub-task:
+    `running`), and `completed`, `failed`, `stopped`, `skipped`, `undone`, or `unknown` when nobody can say. `attempt`
+    tells the lives of a restarted task apart; it is the ETag, and null until its turn has come.
     `id` is that of its command, `status` how the command stands, `task_status` what the vendor said
     last: `running`, `succeeded`, `failed`, `aborted`, or `lost` when it was given up. `stale` says that
     no report came within `lease_s` seconds.
@@ -196,7 +199,9 @@ class ExternalView(TypedDict):
     parent_id: str | None
     vendor: str
     description: str
+    state: str
     status: str
+    attempt: int | None
     task_status: str | None
     progress: float | None
     message: str | None

@@ -168,6 +168,7 @@ def test_silence_past_the_lease_is_shown_and_a_beat_ends_it(
     vendor: httpx.Client, stage: Stage
 ) -> None:
     task = registered(vendor, stage, lease_s=60)
+    vendor.post(f"{TASKS}/{task['id']}/heartbeat")
 
     stage.turn(timedelta(seconds=61))
     silent = vendor.get(f"{TASKS}/{task['id']}").json()

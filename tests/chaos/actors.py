@@ -217,11 +217,11 @@ class Vendor:
     def _report(self, task: TaskEntity, now: float) -> TaskReport | None:
         does, seconds = task.request["does"], task.request["seconds"]
         begun = self.seen.setdefault(task.task_id, now)
-        if does in ("vendor_silent", "vendor_quiet"):
-            return None
         report = TaskReport(
             system=task.system, scope=task.scope, task_id=task.task_id, status=TaskStatus.RUNNING
         )
+        if does in ("vendor_silent", "vendor_quiet"):  # one sign of life, from which the lease runs
+            return None if task.has_begun else report._replace(progress=0.1)
         if task.stop_requested:
             return report._replace(status=TaskStatus.ABORTED)
         if now - begun < seconds:

@@ -218,11 +218,29 @@ def test_a_silent_vendor_is_shown_as_stale(stages: Stages) -> None:
     assert stale.message.startswith("stale: no report on 'Clone it' from acme for 60 s")
 
 
+def test_a_lease_runs_only_from_the_first_sign_of_life(stages: Stages) -> None:
+    stage = stages(Vendors)
+    command_id = stage.submit(Vendors())
+    stage.play()
+    part = vendors_task(stage, command_id).command_id
+
+    stage.turn(60 * MINUTE)
+    unbegun = stage.orchestrator.get(part).status
+    stage.report(part, TaskStatus.RUNNING)
+    stage.turn(2 * MINUTE)
+
+    assert (unbegun, stage.orchestrator.get(part).status) == (
+        Status.WAITING,
+        Status.NEEDS_ATTENTION,
+    )
+
+
 def test_silence_fails_a_task_that_was_declared_so(stages: Stages, diary: Diary) -> None:
     stage = stages(Vendors)
     command_id = stage.submit(Vendors(when_silent=WhenSilent.FAIL))
-
     stage.play()
+    stage.report(vendors_task(stage, command_id).command_id, TaskStatus.RUNNING)
+
     stage.turn(2 * MINUTE)
 
     assert stage.orchestrator.get(command_id).status is Status.FAILED
@@ -233,8 +251,9 @@ def test_a_stale_task_can_be_settled_by_an_operator(stages: Stages, diary: Diary
     stage = stages(Vendors)
     command_id = stage.submit(Vendors())
     stage.play()
-    stage.turn(2 * MINUTE)
     part = vendors_task(stage, command_id).command_id
+    stage.report(part, TaskStatus.RUNNING)
+    stage.turn(2 * MINUTE)
 
     stage.orchestrator.resolve(part, Outcome.SUCCEEDED, "the clone is there", value={"clone": 8})
     stage.play()

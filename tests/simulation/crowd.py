@@ -159,11 +159,11 @@ class Crowd:
         does, seconds = task.request["does"], task.request["seconds"]
         over = self.play.clock.now() >= task.created_at + timedelta(seconds=seconds)
         status = TaskStatus.RUNNING
-        if does in ("vendor_silent", "vendor_quiet"):
+        if does in ("vendor_silent", "vendor_quiet") and task.has_begun:
             return None
         if task.stop_requested:
             status = TaskStatus.ABORTED
-        elif over:
+        elif over and does not in ("vendor_silent", "vendor_quiet"):
             status = TaskStatus.SUCCEEDED if does == "vendor" else TaskStatus.FAILED
         return TaskReport(
             system=task.system, scope=task.scope, status=status, task_id=task.task_id, progress=0.5

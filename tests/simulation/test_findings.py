@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core import event as ev
-from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
+from orchestrator.core.asynctask import AsyncTaskRef, TaskReport, TaskStatus
 from orchestrator.core.errors import ConflictError, UnavailableError
 from orchestrator.core.status import Status, TaskState
 from orchestrator.engine.work import UnitOfWork
@@ -146,6 +146,7 @@ def test_a_command_is_not_skipped_while_parts_of_it_run(stage: Stage) -> None:
     root = stage.submit(command_of(group(leaf("a", does="vendor_quiet"), leaf("b"))))
     stage.play()
     first = stage.orchestrator.tree(root)[1].command_id
+    stage.report(first, TaskStatus.RUNNING)
     late = leaf("late", does="task", seconds=20.0)
     part = stage.orchestrator.attach(first, command_of(late), owner="acme")
     stage.turn(timedelta(seconds=6))  # the vendor's lease is over: nobody knows how it fares

@@ -1,0 +1,132 @@
+"""What a vendor says of its task, decided in the transaction that takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from orchestrator.core.access import is_of_vendor
+from orchestrator.core.asynctask import TaskReport, TaskStatus
+from orchestrator.core.entity import HEARD_AT, CommandEntity, TaskEntity
+from orchestrator.core.external import VENDOR_SYSTEM
+from orchestrator.core.status import Status, TaskState
+from orchestrator.engine.report import tell
+from orchestrator.engine.work import UnitOfWork
+from orchestrator.engine.writer import Request, Writer
+
+UNDER_WAY = (TaskState.INITIALIZING, TaskState.POLLING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorReport:
+    """News of one external task. `attempt` names the life of the task that it is about; `vendor` who speaks.
+
+    Without a `vendor` it is somebody who speaks for all. `is_beat` is a sign of life and nothing else.
+    """
+
+    command_id: str
+    vendor: str | None
+    status: TaskStatus = TaskStatus.RUNNING
+    progress: float | None = None
+    message: str | None = None
+    result: Any = None
+    attempt: int | None = None
+    is_beat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How the task stands after the report; `refused` says why nothing was taken.
+
+    Without a `task` its turn has not come, or its end has been put away.
+    """
+
+    command: CommandEntity | None
+    task: TaskEntity | None = None
+    refused: str | None = None
+    at: datetime | None = None
+
+
+class VendorReporter:
+    """Takes vendors' reports: of two different ends one is taken, and the other is told what stands."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def report(self, reports: Sequence[VendorReport]) -> tuple[list[Answer], list[CommandEntity]]:
+        """Takes the reports in one transaction; gives an answer to each, and what became ready by them."""
+        answers: list[Answer] = []
+
+        def take(unit: UnitOfWork) -> None:
+            answers[:] = [_take(unit, one) for one in reports]
+
+        # All transactions take rows in one order: leaf before root.
+        near = tuple(sorted({one.command_id for one in reports}, reverse=True))
+        ready = self.writer.write(Request("", work=take, near=near)).ready
+        return answers, ready
+
+
+def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
+    command = unit.command(report.command_id)
+    if command is None or (report.vendor and not is_of_vendor(command, report.vendor)):
+        return Answer(None)
+    task = unit.tx.open_task(report.command_id)
+    if task is None or task.system != VENDOR_SYSTEM:
+        return Answer(command)
+    refused = why_not(report, command, task)
+    if refused is None and not says_the_same(report, task):
+        news = _as_news(report, command, task, unit)
+        if task.status is TaskStatus.LOST:  # who speaks is under way again, or says how it came out
+            task = replace(task, state=TaskState.POLLING)
+        task = tell(unit, task, news)
+    return Answer(unit.known(report.command_id), task, refused, unit.now)
+
+
+def why_not(report: VendorReport, command: CommandEntity, task: TaskEntity) -> str | None:
+    """Says why the report cannot be taken; None where it can, or says what stands."""
+    what = f"external task {command.command_id} ({command.label})"
+    if report.attempt is not None and report.attempt != task.attempt:
+        return (
+            f"{what} was begun anew: the report is about attempt {report.attempt}, and this is attempt"
+            f" {task.attempt}; look at the task again"
+        )
+    if is_open(command, task) or says_the_same(report, task):
+        return None
+    how = "was given up" if task.status is TaskStatus.LOST else f"has ended ({task.status})"
+    return f"{what} {how} and its command is {command.status}; nothing more can be reported on it"
+
+
+def is_open(command: CommandEntity, task: TaskEntity) -> bool:
+    """Tells whether news of the task are taken: it is under way, or nobody knows how it came out."""
+    if task.status is TaskStatus.LOST:
+        return command.status is Status.NEEDS_ATTENTION
+    return task.state in UNDER_WAY and not command.status.is_final
+
+
+def says_the_same(report: VendorReport, task: TaskEntity) -> bool:
+    """Tells whether the end that is reported is the one that stands."""
+    return (
+        report.status.has_ended
+        and report.status is task.status
+        and (report.result is None or report.result == task.result)
+        and (report.message is None or report.message == task.message)
+    )
+
+
+def _as_news(
+    report: VendorReport, command: CommandEntity, task: TaskEntity, unit: UnitOfWork
+) -> TaskReport:
+    # What was said last stays, unless it was we who said that the vendor is silent.
+    last_word = None if command.status is Status.NEEDS_ATTENTION else task.message
+    return TaskReport(
+        system=task.system,
+        scope=task.scope,
+        task_id=task.task_id,
+        status=report.status,
+        progress=report.progress,
+        message=last_word if report.message is None else report.message,
+        result=report.result,
+        detail={**task.detail, HEARD_AT: unit.now.isoformat()},
+    )
