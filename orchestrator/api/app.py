@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from orchestrator.api import commands, external, feed, grants, health, login, registers
 from orchestrator.api.desk import ApiSettings, Desk, Probe
+from orchestrator.api.fields import refuse_unknown_words
 from orchestrator.api.gate import Gate
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.pages import serve_page
@@ -61,7 +62,7 @@ def make_app(
     metrics.watch(desk)
     app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
     answer_problems(app)
-    version_1 = APIRouter(prefix="/api/v1")
+    version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
     for part in (commands, external, grants, feed, registers, login):
         version_1.include_router(part.router)
     app.include_router(version_1)

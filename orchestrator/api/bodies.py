@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Header, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from orchestrator.api.fields import Json, JsonObject, Said, Span, Words
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Outcome, Status
@@ -23,11 +24,11 @@ class Submission(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: str
-    parameters: dict[str, Any] = {}
-    owner: str | None = Field(default=None, min_length=1, max_length=255)
-    correlation_id: str | None = Field(default=None, max_length=255)
-    deadline: AwareDatetime | timedelta | None = None
+    kind: Words
+    parameters: JsonObject = {}
+    owner: Said | None = Field(default=None, min_length=1, max_length=255)
+    correlation_id: Words | None = Field(default=None, max_length=255)
+    deadline: AwareDatetime | Span | None = None
 
 
 class Order(BaseModel):
@@ -35,14 +36,14 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(default="", max_length=2000)
+    reason: Words = Field(default="", max_length=2000)
 
 
 class Verdict(Order):
     """An operator's word for how a command came out; `value` becomes its return value."""
 
     outcome: Literal["succeeded", "failed"]
-    value: Any = None
+    value: Json = None
 
     @property
     def as_outcome(self) -> Outcome:

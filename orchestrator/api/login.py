@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from orchestrator.api.desk import AtDesk
+from orchestrator.api.fields import Said, Span, Words
 from orchestrator.api.problems import NotLoggedInError
 from orchestrator.api.sessions import close_session, open_session, session_digest
 from orchestrator.core.access import Caller, Permission, Role, digest_of
@@ -62,7 +63,7 @@ class WhoAmI(TypedDict):
 class LoginBody(BaseModel):
     """The token to log in with."""
 
-    token: str
+    token: Words
 
 
 class TokenBody(BaseModel):
@@ -73,10 +74,10 @@ class TokenBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Said = Field(max_length=100)
     role: Role
-    vendor: str | None = Field(default=None, min_length=1, max_length=255)
-    expires_at: AwareDatetime | timedelta | None = None
+    vendor: Said | None = Field(default=None, max_length=255)
+    expires_at: AwareDatetime | Span | None = None
     acts_for_others: bool = False
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.desk import Desk
+from orchestrator.api.fields import Json, JsonObject, Said, Seconds, Share, Words
 from orchestrator.app import ID_LENGTH, Answer, Handle, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
 from orchestrator.core.asynctask import TaskStatus, WhenSilent
@@ -34,15 +35,15 @@ class Registration(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    description: str = Field(min_length=1, max_length=1000)
-    vendor: str | None = Field(default=None, min_length=1, max_length=255)
-    parent: str | None = None
-    lease_s: float | None = Field(default=None, gt=0)
-    timeout_s: float | None = Field(default=None, gt=0)
+    description: Said = Field(max_length=1000)
+    vendor: Said | None = Field(default=None, max_length=255)
+    parent: Words | None = Field(default=None, max_length=100)
+    lease_s: Seconds | None = None
+    timeout_s: Seconds | None = None
     when_silent: WhenSilent = WhenSilent.ATTENTION
-    data: dict[str, Any] = {}
-    open_to: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field([], max_length=100)
-    correlation_id: str | None = Field(default=None, max_length=255)
+    data: JsonObject = {}
+    open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
+    correlation_id: Words | None = Field(default=None, max_length=255)
 
 
 class News(BaseModel):
@@ -54,10 +55,10 @@ class News(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Literal["running", "succeeded", "failed", "aborted"] = "running"
-    progress: float | None = Field(default=None, ge=0, le=1)
-    message: str | None = Field(default=None, max_length=2000)
-    result: Any = None
-    attempt: int | None = Field(default=None, ge=0)
+    progress: Share | None = None
+    message: Words | None = Field(default=None, max_length=2000)
+    result: Json = None
+    attempt: int | None = Field(default=None, strict=True, ge=0, lt=2**31)
 
 
 class Vendors:

@@ -176,7 +176,7 @@ def cursor_number(cursor: str | None) -> int:
     """Reads the cursor of a page of events. Raises BadInputError."""
     if not cursor:
         return 0
-    if not cursor.isdigit():
+    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 18:
         raise BadInputError(f"the cursor {cursor!r} was not given by this server")
     return int(cursor)
 

@@ -146,6 +146,7 @@ def _progress_of_parts(ids: list[str]) -> sa.Select[Any] | None:
 
 
 def _offset(cursor: str | None) -> int:
-    if cursor is not None and not cursor.isdigit():
+    is_ours = not cursor or (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 18)
+    if not is_ours:
         raise BadInputError(f"the cursor {cursor!r} was not given by this server")
     return int(cursor or 0)
