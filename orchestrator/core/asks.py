@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Union
@@ -19,6 +20,12 @@ VERBS = ("validate", "locks", "plan", "execute", "end", "compensate")
 PURE_VERBS = frozenset(
     {"locks"}
 )  # called when the command is stored, where nothing can be supplied
+
+NOT_RUN: dict[Callable[[Any], bool], str] = {
+    inspect.iscoroutinefunction: "an async function",
+    inspect.isasyncgenfunction: "an async generator",
+    inspect.isgeneratorfunction: "a generator",
+}
 
 
 class Source(Enum):
@@ -54,6 +61,22 @@ def find_verbs(command: type[Command]) -> dict[str, Any]:
         for name in VERBS
         if inspect.isfunction(getattr(command, name, None))
     }
+
+
+def check_runs(command: type[Command]) -> None:
+    """Raises BadCommandError, naming class and function, for one whose call would do nothing.
+
+    That is so of an async function and of a generator: both wait for somebody to run them, and nobody does.
+    """
+    functions = {name: getattr(command, name, None) for name in (*VERBS, "describe")}
+    upgrades = {f"the upgrade since version {one}": do for one, do in command.upgrades.items()}
+    for name, function in (functions | upgrades).items():
+        for is_kind, words in NOT_RUN.items():
+            if is_kind(function):
+                raise BadCommandError(
+                    f"{command.declared.kind}: {name} of {command.__name__} is {words}, which nobody"
+                    " would run; make it a plain function"
+                )
 
 
 def returned_type(command: type[Command], verbs: dict[str, Any]) -> Any | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.core.asks import Ask, find_asks, find_verbs, returned_type
+from orchestrator.core.asks import Ask, check_runs, find_asks, find_verbs, returned_type
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError
 from orchestrator.core.status import Verbs
@@ -47,6 +47,8 @@ class Catalog:
     def __init__(self, commands: Iterable[type[Command]], supplies: Iterable[object] = ()) -> None:
         self.supplies = tuple(supplies)
         classes = _by_kind(commands)
+        for command in classes.values():
+            check_runs(command)
         verbs = {kind: find_verbs(command) for kind, command in classes.items()}
         returned = {kind: returned_type(classes[kind], verbs[kind]) for kind in classes}
         adapters = tuple(type(one) for one in self.supplies)

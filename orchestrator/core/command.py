@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.core.errors import BadCommandError
+from orchestrator.core.declared import expect, is_number, is_wait, is_whole
+from orchestrator.core.errors import LONGEST, BadCommandError
 
 Old: TypeAlias = dict[str, Any]
 """Parameters as an earlier version of the command stored them."""
@@ -23,7 +25,7 @@ class Retry:
     """How often a verb that raised is called again, and how long to wait in between.
 
     The n-th wait is `first` × `factor`^(n-1), at most `most`, times a random factor of 1 ± `jitter`.
-    `attempts` counts all calls, the first included.
+    `attempts` counts all calls, the first included. Raises BadCommandError for what cannot be waited for.
     """
 
     attempts: int = 3
@@ -31,6 +33,13 @@ class Retry:
     factor: float = 2.0
     most: timedelta = timedelta(minutes=5)
     jitter: float = 0.2
+
+    def __post_init__(self) -> None:
+        expect("attempts", self.attempts, "a whole number from 1 on", is_whole(self.attempts, 1))
+        expect("first", self.first, f"a timedelta of 0 to {LONGEST.days} days", is_wait(self.first))
+        expect("most", self.most, f"a timedelta of 0 to {LONGEST.days} days", is_wait(self.most))
+        expect("factor", self.factor, "a number from 0 on", is_number(self.factor, math.inf))
+        expect("jitter", self.jitter, "a number from 0 to 1", is_number(self.jitter, 1))
 
     def delay(self, failures: int, random: float) -> timedelta:
         """Gives the wait after that many failures; `random` is between 0 and 1."""
@@ -52,6 +61,17 @@ class Declaration:
     timeout: timedelta | None = None
     retry: Retry = Retry(attempts=1)
     weight: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises BadCommandError that names the kind and what is wrong with it."""
+        who, longest = f"{self.kind}: ", f"at most {LONGEST.days} days"
+        is_span = self.timeout is None or (is_wait(self.timeout) and self.timeout > timedelta(0))
+        expect("timeout", self.timeout, f"a timedelta above zero, {longest}", is_span, who)
+        expect("retry", self.retry, "a Retry", isinstance(self.retry, Retry), who)
+        expect("version", self.version, "a whole number from 1 on", is_whole(self.version, 1), who)
+        expect("weight", self.weight, "a whole number from 0 on", is_whole(self.weight, 0), who)
+        is_text = self.label is None or isinstance(self.label, str)
+        expect("label", self.label, "a text", is_text, who)
 
 
 class Command(BaseModel):
@@ -88,7 +108,7 @@ class Command(BaseModel):
             version=version,
             label=label,
             timeout=timeout,
-            retry=retry or Retry(attempts=1),
+            retry=Retry(attempts=1) if retry is None else retry,
             weight=weight,
         )
         cls.upgrades = {}

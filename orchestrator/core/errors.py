@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+LONGEST = timedelta(days=3650)
+"""The longest wait there is: what is longer is cut to this, or it would lead past the end of the calendar."""
+
 
 class OrchestratorError(Exception):
     """The root of all errors that this project raises on purpose."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +13,20 @@ from orchestrator.core.asynctask import AsyncTask
 from orchestrator.core.catalog import Catalog, CommandType
 from orchestrator.core.command import Command, Retry
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import OrchestratorError, Refused, TryAgain, UnreadableError
+from orchestrator.core.errors import (
+    ContendedError,
+    OrchestratorError,
+    Refused,
+    TryAgain,
+    UnavailableError,
+    UnreadableError,
+)
 from orchestrator.core.ids import late_part_id
 from orchestrator.core.ports import Adapter, Store
 from orchestrator.core.status import Mode, Phase
-from orchestrator.engine.faults import fault
+from orchestrator.engine.answers import check_called, describe, task_of, value_of, wait_of
+from orchestrator.engine.faults import Death, fault
 from orchestrator.engine.report import Reporter
-from orchestrator.engine.storable import stored_size
 from orchestrator.engine.supply import Supplier
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.writer import Claimed, Request
@@ -28,13 +34,17 @@ from orchestrator.engine.writer import Claimed, Request
 log = structlog.get_logger(__name__)
 
 UNREADABLE_AGAIN_IN = timedelta(seconds=10)
+AWAY_AGAIN_IN = timedelta(seconds=1)
 MUST_SUCCEED = Retry(attempts=6)  # `end`, `compensate` and starts are tried harder than `execute`
 TASK_TIMEOUT = timedelta(hours=24)  # of async tasks where nobody declares one
-ERROR_LIMIT = 2_000
 
 
 class Caller:
-    """Calls verbs. What a verb raises is data: it becomes the request to write a failure."""
+    """Calls verbs. What a verb raises is data: it becomes the request to write a failure.
+
+    That is so of anything it may raise, `SystemExit` and what is no `Exception` included: a claim whose verb left
+    without a word would be called again for ever.
+    """
 
     def __init__(
         self,
@@ -57,9 +67,17 @@ class Caller:
             fault("before_verb")
             request = self._call(claimed, continued=continued)
             fault("after_verb")
-        except Exception as problem:
+        except Death:
+            raise
+        except BaseException as problem:
             request = self._failure(claimed.command, problem)
         return request
+
+    def not_stored(self, entity: CommandEntity, problem: Exception) -> Request:
+        """Says that what came of a verb could not be written: a failed try like any other, with its reason."""
+        _log_failure("outcome_not_stored", entity, problem)
+        reason = f"what came of {entity.phase} could not be stored: {describe(problem)}"
+        return Request(entity.command_id, ev.Failed(entity.attempt, reason, self.retry_in(entity)))
 
     def timeout_of(self, entity: CommandEntity) -> timedelta | None:
         """Gives how long a verb of this command may take."""
@@ -85,7 +103,8 @@ class Caller:
                 raise AssertionError(f"{entity.kind} was claimed while its parts are undone")
 
     def _verb(self, verb: str, claimed: Claimed, command: Command, known: CommandType) -> Any:
-        return self.supplier.call(verb, command, known, claimed.command, claimed.payload)
+        answer = self.supplier.call(verb, command, known, claimed.command, claimed.payload)
+        return check_called(verb, known, answer)
 
     def _execute(self, claimed: Claimed, command: Command, known: CommandType) -> Request:
         entity = claimed.command
@@ -107,21 +126,18 @@ class Caller:
         entity = claimed.command
         if isinstance(value, AsyncTask):
             return Request(entity.command_id, self._suspend(entity, known, value))
-        if value is not None and known.codec is not None:
-            value = known.codec.dump_python(value, mode="json")
-            _check_stored(entity, value)
-        return Request(entity.command_id, ev.Done(entity.attempt, value))
+        return Request(entity.command_id, ev.Done(entity.attempt, value_of(entity, known, value)))
 
     def _suspend(
         self, entity: CommandEntity, known: CommandType, task: AsyncTask[Any]
     ) -> ev.Suspended:
+        longest = known.command.declared.timeout or TASK_TIMEOUT  # every wait ends
+        task = task_of(entity, task, timeout=longest)
         if task.system not in self.adapters:
             raise Refused(
                 f"{entity.kind} returned a task for the system {task.system!r}, and there is no such"
                 f" adapter; there are {', '.join(sorted(self.adapters)) or 'none'}"
             )
-        if task.timeout is None:  # every wait ends
-            task = replace(task, timeout=known.command.declared.timeout or TASK_TIMEOUT)
         retry_in = self.retry_in(entity) if entity.phase is Phase.EXECUTE else None
         return ev.Suspended(entity.attempt, task, retry_in)
 
@@ -154,23 +170,20 @@ class Caller:
             before=lambda unit: self.reporter.note(unit, task.task_id, report),
         )
 
-    def _failure(self, entity: CommandEntity, problem: Exception) -> Request:
+    def _failure(self, entity: CommandEntity, problem: BaseException) -> Request:
         attempt = entity.attempt
         match problem:
             case UnreadableError():
-                event: ev.Event = ev.Postponed(attempt, str(problem), UNREADABLE_AGAIN_IN)
+                event: ev.Event = ev.Postponed(attempt, describe(problem), UNREADABLE_AGAIN_IN)
+            case UnavailableError() | ContendedError():  # our outage is no verdict on the command
+                event = ev.Postponed(attempt, describe(problem), AWAY_AGAIN_IN)
             case TryAgain():
-                event = ev.Postponed(attempt, describe(problem), problem.after)
+                again_in, reason = wait_of(problem)
+                event = ev.Postponed(attempt, reason, again_in)
             case Refused() | OrchestratorError():
                 event = ev.Failed(attempt, describe(problem))
             case _:
-                log.warning(
-                    "verb_raised",
-                    command=entity.command_id,
-                    kind=entity.kind,
-                    phase=entity.phase.value,
-                    exc_info=problem,
-                )
+                _log_failure("verb_raised", entity, problem)
                 event = ev.Failed(attempt, describe(problem), self.retry_in(entity))
         return Request(entity.command_id, event)
 
@@ -183,18 +196,16 @@ class Caller:
         return retry.delay(failures, self.rng.random()) if failures < retry.attempts else None
 
 
-def _check_stored(entity: CommandEntity, value: Any) -> None:
+def _log_failure(what: str, entity: CommandEntity, problem: BaseException) -> None:
     try:
-        stored_size(value)
-    except ValueError as problem:
-        raise Refused(
-            f"{entity.kind} returned from {entity.phase} what cannot be stored: {problem}"
-        ) from problem
-
-
-def describe(problem: BaseException) -> str:
-    """Gives an error as one line for operators."""
-    name = type(problem).__name__
-    text = str(problem) or name
-    plain = isinstance(problem, Refused | TryAgain | OrchestratorError)
-    return (text if plain else f"{name}: {text}")[:ERROR_LIMIT]
+        log.warning(
+            what,
+            command=entity.command_id,
+            kind=entity.kind,
+            phase=entity.phase.value,
+            exc_info=problem,
+        )
+    except (
+        Exception
+    ):  # an error that cannot be printed must not keep its claim from being given back
+        log.warning(what, command=entity.command_id, error=type(problem).__name__)

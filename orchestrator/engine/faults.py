@@ -20,6 +20,11 @@ POINTS = (
 )
 """Every point there is, in the order in which a command passes them."""
 
+
+class Death(BaseException):
+    """Raised where a test plays that the process dies here: nothing that is done about errors is done about it."""
+
+
 _armed: dict[str, Callable[[], None]] = {}
 
 

@@ -73,7 +73,9 @@ class Runner:
             limits or Limits(),
             rng or random.SystemRandom(),
         )
-        self.running: dict[str, Running] = {}
+        self.running: dict[
+            tuple[str, int], Running
+        ] = {}  # a fenced verb may still run beside a new try
         self._kinds = frozenset(catalog.kinds)
         self._takes_any = bool(fusion_s and writer.policy.crew)
         self.awake = threading.Event()  # some message is worked on, or was since `doze`
@@ -118,19 +120,36 @@ class Runner:
             )  # it is to be started: no time to wait
             in_time = time.monotonic() < until and not self.stopping.is_set()
             request.worker_id = self.worker_id if continued or in_time else None
-            claimed = self._write(request, report)
+            claimed = self._write_outcome(claimed.command, request, report)
         return report
+
+    def _write_outcome(
+        self, entity: CommandEntity, request: Request, report: RunReport
+    ) -> Claimed | None:
+        """Writes what came of a verb; where that cannot be, writes that it cannot, which counts as a failed try."""
+        try:
+            return self._write(request, report)
+        except (UnavailableError, ContendedError):
+            raise
+        except Exception as problem:
+            failed = self.caller.not_stored(entity, problem)
+            failed.worker_id = request.worker_id
+            return self._write(self._prepared(failed, entity), report)
 
     def _call(self, claimed: Claimed, *, continued: bool) -> Request:
         entity = claimed.command
         timeout = self.caller.timeout_of(entity)
         began = time.monotonic()
         expires = began + timeout.total_seconds() if timeout else None
-        self.running[entity.command_id] = Running(entity.command_id, entity.attempt, began, expires)
+        place = (entity.command_id, entity.attempt)
+        self.running[place] = Running(*place, began, expires)
         try:
             request = self.caller.call(claimed, continued=continued)
         finally:
-            self.running.pop(entity.command_id, None)
+            self.running.pop(place, None)
+        return self._prepared(request, entity)
+
+    def _prepared(self, request: Request, entity: CommandEntity) -> Request:
         request.kinds = self._kinds
         request.takes_any = self._takes_any
         request.near = _near(entity)
@@ -165,13 +184,12 @@ class Runner:
         now = time.monotonic()
         expired = [one for one in list(self.running.values()) if one.expires and one.expires < now]
         for one in expired:
-            one.expires = None
             command = self.writer.store.get(one.command_id)
-            if command is None:
-                continue
-            reason = f"{command.phase} ran past its timeout"
-            event = ev.Failed(one.attempt, reason, self.caller.retry_in(command))
-            self.writer.write(Request(one.command_id, event))
+            if command is not None:
+                reason = f"{command.phase} ran past its timeout"
+                event = ev.Failed(one.attempt, reason, self.caller.retry_in(command))
+                self.writer.write(Request(one.command_id, event))
+            one.expires = None  # not before it is written: the database may be away just now
         return len(expired)
 
     def relieve_the_slow(self) -> list[CommandEntity]:

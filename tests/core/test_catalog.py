@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from types import new_class
 from typing import Any
 
 import pytest
 
-from orchestrator import AsyncTask, Command, Old, Outcome, Plan, Run, sequence
+from orchestrator import AsyncTask, Command, Old, Outcome, Plan, Retry, Run, sequence
 from orchestrator.core.asks import Source
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError
@@ -198,3 +200,82 @@ def test_an_end_that_returns_an_async_task_is_refused() -> None:
 
     with pytest.raises(BadCommandError, match="end returns an AsyncTask"):
         Catalog([Late])
+
+
+class AsyncVerbs:
+    async def coroutine(self) -> None: ...
+
+    def generator(self) -> Any:
+        yield 1
+
+    async def async_generator(self) -> Any:
+        yield 1
+
+
+@pytest.mark.parametrize(
+    "verb", ["validate", "locks", "plan", "execute", "end", "compensate", "describe"]
+)
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (AsyncVerbs.coroutine, "an async function"),
+        (AsyncVerbs.generator, "a generator"),
+        (AsyncVerbs.async_generator, "an async generator"),
+    ],
+)
+def test_a_verb_that_nobody_would_run_is_refused(verb: str, function: Any, words: str) -> None:
+    verbs = {verb: function} if verb == "plan" else {"execute": lambda self: None, verb: function}
+
+    odd = new_class("Odd", (Command,), {"kind": "catalog.odd"}, lambda names: names.update(verbs))
+
+    with pytest.raises(
+        BadCommandError, match=f"catalog.odd: {verb} of Odd is {words}, which nobody"
+    ):
+        Catalog([odd])
+
+
+def test_an_upgrade_that_nobody_would_run_is_refused() -> None:
+    class Newer(Command, kind="catalog.newer", version=2):
+        def execute(self) -> None: ...
+
+    @Newer.upgrade(since=1)  # type: ignore[arg-type]
+    async def later(old: Old) -> Old:
+        return old
+
+    with pytest.raises(BadCommandError, match="the upgrade since version 1 of Newer is an async"):
+        Catalog([Newer])
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ({"timeout": 5}, "expected timeout to be a timedelta above zero, at most 3650 days, got 5"),
+        ({"timeout": timedelta.max}, "expected timeout to be a timedelta above zero"),
+        ({"timeout": timedelta(0)}, "expected timeout to be a timedelta above zero"),
+        ({"retry": 3}, "expected retry to be a Retry, got 3"),
+        ({"retry": 0}, "expected retry to be a Retry, got 0"),
+        ({"version": 0}, "expected version to be a whole number from 1 on, got 0"),
+        ({"weight": -1}, "expected weight to be a whole number from 0 on, got -1"),
+        ({"label": 7}, "expected label to be a text, got 7"),
+    ],
+)
+def test_a_class_line_that_cannot_be_kept_is_refused(declared: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadCommandError, match=f"catalog.line: {says}"):
+        new_class("Line", (Command,), {"kind": "catalog.line", **declared})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"attempts": 0}, "expected attempts to be a whole number from 1 on, got 0"),
+        ({"attempts": 2.5}, "expected attempts to be a whole number"),
+        ({"first": 5}, "expected first to be a timedelta of 0 to 3650 days, got 5"),
+        ({"first": timedelta(seconds=-1)}, "expected first to be a timedelta of 0"),
+        ({"most": timedelta.max}, "expected most to be a timedelta of 0"),
+        ({"factor": float("nan")}, "expected factor to be a number from 0 on, got nan"),
+        ({"jitter": 2}, "expected jitter to be a number from 0 to 1, got 2"),
+    ],
+)
+def test_a_retry_that_cannot_be_waited_for_is_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadCommandError, match=f"Retry: {says}"):
+        Retry(**given)

@@ -29,7 +29,7 @@ STORED_AS = {Status.PENDING, Status.BLOCKED, Status.READY, Status.WAITING}
 CALM_TURNS = 60
 
 
-class Crash(BaseException):
+class Crash(faults.Death):
     """The worker process dies here."""
 
 

@@ -13,7 +13,7 @@ from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.ports import WorkerRow
-from orchestrator.engine.faults import fault
+from orchestrator.engine.faults import Death, fault
 from orchestrator.engine.poll import Poller
 from orchestrator.engine.reconcile import Reconciler
 from orchestrator.engine.report import Reporter
@@ -29,7 +29,7 @@ POLL_INTERVAL = timedelta(seconds=1)
 AWAY = (UnavailableError, ContendedError)
 
 
-class Crash(BaseException):
+class Crash(Death):
     """A process dies here; nothing that comes after this is done."""
 
 
