@@ -42,10 +42,10 @@ class Row:
 
 TABLE: tuple[Row, ...] = (
     # its turn
-    Row((PENDING,), ev.Begin, moves.begin, (BLOCKED, READY, WAITING)),
+    Row((PENDING,), ev.Begin, moves.begin, (BLOCKED, READY, WAITING, SUCCEEDED)),
     Row((SUCCEEDED, SKIPPED), ev.Begin, moves.pass_turn, (SUCCEEDED, SKIPPED)),
     Row((STOPPED,), ev.Begin, moves.refuse_turn, (STOPPED,)),
-    Row((BLOCKED,), ev.LocksGranted, moves.start, (READY, WAITING)),
+    Row((BLOCKED,), ev.LocksGranted, moves.start, (READY, WAITING, SUCCEEDED)),
     # at work
     Row((READY,), ev.Claim, moves.claim, (RUNNING,)),
     Row((RUNNING,), ev.Done, moves.done, (*JUDGED, COMPENSATED)),
@@ -83,7 +83,7 @@ TABLE: tuple[Row, ...] = (
     Row((BLOCKED, READY, DELAYED, ATTENTION), ev.Skip, op.skip_due,
         (SKIPPED, WAITING, COMPENSATED, *ENDS)),
     Row((ATTENTION,), ev.Restart, op.restart_stuck, (READY,)),
-    Row((FAILED, STOPPED), ev.Restart, op.restart_ended, (BLOCKED, READY, WAITING)),
+    Row((FAILED, STOPPED), ev.Restart, op.restart_ended, (BLOCKED, READY, WAITING, SUCCEEDED)),
     Row((FAILED, STOPPED, SKIPPED, COMPENSATED, SUCCEEDED, PENDING), ev.Reset, op.reset, (PENDING,)),
     Row((ATTENTION,), ev.Resolve, op.resolve, (ATTENTION, COMPENSATED, *JUDGED)),
 )  # fmt: skip

@@ -54,11 +54,14 @@ def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -
     """Makes it ready for a worker, or opens its parts at once when no verb of its own is due."""
     if c.verbs & STARTING_VERBS:
         return Reaction(ready(c._replace(message=None), now, policy))
-    return open_parts(c._replace(message=None), now)
+    return open_parts(c._replace(message=None), now, policy)
 
 
-def open_parts(c: CommandEntity, now: datetime) -> Reaction:
-    """Begins the first part of a sequence, or all parts that go side by side."""
+def open_parts(c: CommandEntity, now: datetime, policy: Policy) -> Reaction:
+    """Begins the first part of a sequence, or all parts that go side by side; with none, its work is done."""
+    if not c.parts:
+        nothing_done = c._replace(outcome=None, start_time=c.start_time or now)
+        return judge(nothing_done, now, policy, ignore_stop=True)
     in_sequence = c.mode is Mode.SEQUENCE
     waiting = c._replace(
         status=Status.WAITING,
@@ -104,7 +107,9 @@ def done(c: CommandEntity, event: ev.Done, now: datetime, policy: Policy) -> Rea
         case _ if c.parts and c.mode and not c.pending:
             if c.stopping:
                 return judge(c, now, policy)
-            return open_parts(c, now)  # `validate` of a command whose plan was stored with it
+            return open_parts(
+                c, now, policy
+            )  # `validate` of a command whose plan was stored with it
         case _:
             if not c.stopping:
                 c = c._replace(message=why_it_fails(c))  # why it had to wait is of no interest now
@@ -116,7 +121,7 @@ def expanded(c: CommandEntity, event: ev.Expanded, now: datetime, policy: Policy
     grown = c._replace(mode=event.mode, parts=c.parts + event.parts)
     if c.stopping:
         return judge(grown, now, policy)
-    return open_parts(grown, now)
+    return open_parts(grown, now, policy)
 
 
 def suspended(c: CommandEntity, event: ev.Suspended, now: datetime, policy: Policy) -> Reaction:

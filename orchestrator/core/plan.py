@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from orchestrator.core.command import Command
 from orchestrator.core.status import Mode
@@ -49,6 +49,10 @@ def _flat(parts: tuple[Part | Iterable[Part], ...]) -> tuple[Part, ...]:
     for part in parts:
         if isinstance(part, Command | Group | BestEffort):
             found.append(part)
-        else:
+        elif isinstance(part, Iterable) and not isinstance(part, str | bytes | type):
             found.extend(part)
+        else:
+            found.append(
+                cast(Part, part)
+            )  # no part at all: who reads the plan says so, and in which command
     return tuple(found)

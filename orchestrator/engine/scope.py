@@ -55,10 +55,14 @@ NO_OFFERS = Offers()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What was offered before a place in the plan: a chain of offers, the nearest at its head."""
+    """What was offered before a place in the plan: a chain of offers, the nearest at its head.
+
+    `depth` tells those of one sequence from those of the sequences around it.
+    """
 
     offers: Offers = NO_OFFERS
     before: Scope | None = None
+    depth: int = 0
 
     @classmethod
     def of_inputs(cls, known: CommandType, payload: Payload) -> Scope:
@@ -73,19 +77,24 @@ class Scope:
                 )
         return scope
 
-    def after(self, offers: Offers) -> Scope:
-        """Gives the scope of whatever comes after a part with these offers."""
-        return Scope(offers, before=self) if offers.items else self
+    def after(self, offers: Offers, depth: int = 0) -> Scope:
+        """Gives the scope of whatever comes after a part with these offers, in a sequence that deep."""
+        return Scope(offers, before=self, depth=depth) if offers.items else self
 
     def find(self, ask: Ask) -> Any | None:
-        """Gives the source of what is asked for: an id, a list of ids, or the parent of all of them."""
+        """Gives the source of what is asked for: an id, or the ids of all in the nearest sequence that has any."""
         scope: Scope | None = self
-        while scope is not None:
-            found = _from_offers(scope.offers, ask)
-            if found is not None:
-                return found
+        found: list[list[str]] = []
+        depth = 0
+        while scope is not None and not (found and scope.depth != depth):
+            here = _from_offers(scope.offers, ask)
+            if here is not None and not ask.many:
+                return here
+            if here is not None:
+                found.append(here)
+                depth = scope.depth
             scope = scope.before
-        return None
+        return [one for some in reversed(found) for one in some] or None
 
 
 NO_SCOPE = Scope()
@@ -112,6 +121,8 @@ def resolve_inputs(
         found = _find(known, command_id, ask, scope, parts)
         if found is None and later and ask.verb in PARTS_VERBS:
             continue
+        if found is None and ask.many:
+            found = []  # whoever asks for all of them gets none
         if found is None and not ask.optional:
             raise BadInputError(
                 f"{known.kind}: {ask.verb} asks for {ask.name!r}"

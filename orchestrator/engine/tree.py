@@ -15,9 +15,11 @@ from orchestrator.core.errors import BadInputError
 from orchestrator.core.external import ExternalTask
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode
+from orchestrator.engine.asking import label_of, locks_of, plan_of, shown
 from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
 from orchestrator.engine.storable import stored_size
 
+NO_MORE: Any = object()  # None may be among the parts, by mistake
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
 
 
@@ -41,6 +43,7 @@ class _Node:
     like: CommandEntity | None = None  # what all its parts have in common
     scope: Scope = NO_SCOPE  # what is offered to its parts; grows from part to part of a sequence
     mode: Mode | None = None
+    depth: int = 1
     type: CommandType | None = None
     found: list[_Node] = field(default_factory=list)
     offers: Offers = NO_OFFERS
@@ -61,7 +64,7 @@ class TreeBuilder:
         """Gives the rows of a root and all its parts, parents first.
 
         `like` carries what is not in the command: ids, owner, correlation id, deadline.
-        Raises BadInputError for an empty, endless or oversized plan, or an ask that nothing satisfies.
+        Raises BadInputError for an endless or oversized plan, what its verbs raise, or an ask that nothing satisfies.
         """
         place = {"command_id": like.command_id, "order": like.order}
         return self._walk(self._node_of(root, like, Scope(), place))
@@ -80,12 +83,13 @@ class TreeBuilder:
         nodes, stack = [top], [top]
         while stack:
             node = stack[-1]
-            part = next(node.parts, None)
-            if part is None:
+            part = next(node.parts, NO_MORE)
+            if part is NO_MORE:
                 stack.pop()
                 self._close(node, stack[-1] if stack else None)
                 continue
             child = self._part_node(part, node)
+            child.depth = node.depth + 1
             node.found.append(child)
             nodes.append(child)
             stack.append(child)
@@ -101,6 +105,11 @@ class TreeBuilder:
             "order": len(parent.found),
             "best_effort": best_effort,
         }
+        if not isinstance(part, Command | Group):
+            raise BadInputError(
+                f"the plan of {parent.entity.kind} has {shown(part)} among its parts;"
+                " a part is a command, or sequence(...), parallel(...), best_effort(...)"
+            )
         if isinstance(part, Group):
             return self._group_node(part, parent.like, parent.scope, place)
         return self._node_of(part, parent.like, parent.scope, place)
@@ -117,14 +126,15 @@ class TreeBuilder:
         self, command: Command, like: CommandEntity, scope: Scope, place: dict[str, Any]
     ) -> _Node:
         known = self.catalog.type_of(command)
-        locks = command.locks().in_order() if known.defines("locks") else ()  # type: ignore[attr-defined]
+        payload = Payload(self._parameters(command, known.kind))
+        locks = locks_of(command) if known.defines("locks") else ()
         about = locks[0] if locks else None
         if isinstance(command, ExternalTask):  # whoever submits it, it is the vendor's
             place = {**place, "owner_id": command.vendor, "owner_type": VENDOR_OWNED}
         entity = like._replace(
             kind=known.kind,
             version=known.version,
-            label=command.describe(),
+            label=label_of(command),
             verbs=known.verbs,
             locks=locks,
             weight=known.command.declared.weight,
@@ -132,22 +142,17 @@ class TreeBuilder:
             entity_id=about.entity_id if about else None,
             **place,
         )
-        payload = Payload(self._parameters(command, known.kind))
         node = _Node(entity, payload, iter(()), scope, type=known)
         if known.defines("plan") and not known.plans_at_run_time:
-            self._open(node, command.plan())  # type: ignore[attr-defined]
+            self._open(node, plan_of(command))
         return node
 
     def _open(self, node: _Node, plan: Part) -> None:
-        """Makes the node walk the plan's parts; a plan of one part is a sequence of one."""
+        """Makes the node walk the plan's parts; a plan of one part is a sequence of one, and it may have none."""
         group = plan if isinstance(plan, Group) else Group(Mode.SEQUENCE, (plan,))
         if not isinstance(plan, Group | Command | BestEffort):
             raise BadInputError(
-                f"the plan of {node.entity.kind} is {plan!r}; return sequence(...), parallel(...) or a command"
-            )
-        if not group.parts:
-            raise BadInputError(
-                f"the plan of {node.entity.kind} is empty; give it a part, or define execute"
+                f"the plan of {node.entity.kind} is {shown(plan)}; return sequence(...), parallel(...) or a command"
             )
         node.mode = group.mode
         node.parts = iter(group.parts)
@@ -168,13 +173,13 @@ class TreeBuilder:
             if offers.items:
                 parent.offers = parent.offers + offers
             if parent.mode is Mode.SEQUENCE:
-                parent.scope = parent.scope.after(offers)
+                parent.scope = parent.scope.after(offers, parent.depth)
 
     def _with_inputs(self, node: _Node, known: CommandType) -> Payload:
         """Adds where its inputs come from; what was found when the command was stored stays, unless
         its own parts, known only now, return it to its `end`.
         """
-        later = known.plans_at_run_time and not node.found
+        later = known.plans_at_run_time and node.mode is None
         stored = node.payload.inputs
         known = replace(known, asks=still_open(known, stored, node.offers))
         inputs = resolve_inputs(

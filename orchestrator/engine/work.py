@@ -341,7 +341,7 @@ class UnitOfWork:
                 created_at=self.now, last_update_time=self.now
             )
             self._commands[command_id] = self._before[command_id] = entity
-            if not entity.is_root:
+            if not entity.is_root and entity.status not in FINAL:
                 self._paths.pop(command_id, None)  # its log starts with its first move after this
             rows.append(NewCommand(entity, new.payload))
         self._new.clear()

@@ -94,7 +94,25 @@ class Broken(Command, kind="test.broken"):
         return sequence(Note(), Refuse(), Note(text="never"))
 
 
-KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Hosted, Wide, Broken)
+class Slips(Command, kind="test.slips"):
+    """Trips over itself when it is submitted."""
+
+    verb: str
+
+    def describe(self) -> str:
+        return self._trip("label") or "slips"
+
+    def locks(self) -> Locks:
+        return self._trip("locks") or Locks()
+
+    def plan(self) -> Plan:
+        return self._trip("plan") or sequence()
+
+    def _trip(self, verb: str) -> Any:
+        return dict[str, Any]()["nothing"] if verb == self.verb else None
+
+
+KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Hosted, Wide, Broken, Slips)
 
 
 @dataclass(slots=True)

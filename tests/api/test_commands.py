@@ -94,14 +94,20 @@ def test_each_wrong_parameter_is_named(operator: httpx.Client) -> None:
     assert {one["field"] for one in answer.json()["errors"]} == {"width", "depth"}
 
 
-def test_an_empty_plan_stores_nothing(operator: httpx.Client) -> None:
-    before = operator.get(COMMANDS, params={"kind": "test.wide"}).json()["total"]
+def test_a_plan_that_finds_nothing_to_do_has_succeeded_at_once(operator: httpx.Client) -> None:
+    answer = operator.post(COMMANDS, json={"kind": "test.slips", "parameters": {"verb": "none"}})
 
-    answer = operator.post(COMMANDS, json={"kind": "test.wide", "parameters": {"width": 0}})
+    assert answer.status_code == 201
+    assert operator.get(answer.headers["Location"]).json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("verb", ["label", "locks", "plan"])
+def test_a_slip_in_a_class_is_no_fault_of_the_server(operator: httpx.Client, verb: str) -> None:
+    answer = operator.post(COMMANDS, json={"kind": "test.slips", "parameters": {"verb": verb}})
 
     assert answer.status_code == 422
-    assert "is empty" in answer.json()["detail"]
-    assert operator.get(COMMANDS, params={"kind": "test.wide"}).json()["total"] == before
+    detail = answer.json()["detail"]
+    assert detail.startswith(f"test.slips cannot be submitted: its {verb} raised ")
 
 
 def test_an_id_may_be_shortened(operator: httpx.Client, stage: Stage) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import Command, Plan, best_effort, parallel, sequence
+from orchestrator import Command, Plan, parallel, sequence
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Status
@@ -154,20 +154,6 @@ class Endless(Command, kind="endless"):
         return sequence(Endless())
 
 
-class Empty(Command, kind="empty"):
-    """Has a plan without parts."""
-
-    def plan(self) -> Plan:
-        return sequence()
-
-
-class EmptyInside(Command, kind="empty_inside"):
-    """Has a group without parts."""
-
-    def plan(self) -> Plan:
-        return sequence(Step(name="a"), best_effort(parallel()))
-
-
 class Many(Command, kind="many"):
     """Has as many parts as it is told."""
 
@@ -188,8 +174,6 @@ class NoPlan(Command, kind="no_plan"):
     ("command", "says"),
     [
         (Endless(), "nested deeper than 1000.*without end"),
-        (Empty(), "the plan of empty is empty"),
-        (EmptyInside(), "is empty"),
         (Many(parts=1101), "the plan of many has more than 1100 parts"),
         (NoPlan(), "the plan of no_plan is 'nothing'"),
         (Step(name="x" * (1024 * 1024)), "the parameters of step take .* bytes; at most 1048576"),
@@ -199,7 +183,7 @@ class NoPlan(Command, kind="no_plan"):
 def test_an_impossible_plan_is_refused_in_one_sentence(
     stages: Stages, command: Command, says: str
 ) -> None:
-    stage = stages(Endless, Empty, EmptyInside, Many, NoPlan, limits=Limits(parts=1100))
+    stage = stages(Endless, Many, NoPlan, limits=Limits(parts=1100))
 
     with pytest.raises(BadInputError, match=says) as problem:
         stage.submit(command)
