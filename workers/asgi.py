@@ -19,7 +19,14 @@ from workers.wiring import wiring
 
 
 def build() -> FastAPI:
-    """Wires the ASGI application: `uvicorn --factory workers.asgi:build`."""
+    """Wires the ASGI application, or ends the program: `uvicorn --factory workers.asgi:build`."""
+    try:
+        return _wired()
+    except OrchestratorError as problem:
+        sys.exit(str(problem))
+
+
+def _wired() -> FastAPI:
     wired = wiring()
     return make_app(
         wired.orchestrator,
@@ -58,11 +65,7 @@ def main() -> None:
             probe.bind((asked.host, asked.port))
         except OSError as problem:
             sys.exit(f"port {asked.port} of {asked.host} cannot be used: {problem.strerror}")
-    try:
-        app = build()
-    except OrchestratorError as problem:
-        sys.exit(str(problem))
-    uvicorn.run(app, host=asked.host, port=asked.port, log_level="warning")
+    uvicorn.run(build(), host=asked.host, port=asked.port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from celery import Celery, Task
 from celery.signals import (
+    import_modules,
     task_received,
     worker_init,
     worker_process_init,
@@ -13,6 +15,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.engine.faults import fault
 from workers import points
 from workers.canvas import body_of_chord, next_in_chain
@@ -98,6 +101,16 @@ def register(kinds: tuple[str, ...]) -> None:
             app.register_task(type("CommandTask", (CommandTask,), {"name": kind})())
 
 
+def _check_modules(**_: Any) -> None:
+    """Stops Celery's programs, Flower too, in one sentence: they would go on without commands."""
+    from workers.wiring import wiring  # noqa: PLC0415
+
+    try:
+        wiring().catalog  # noqa: B018 - what is wrong with it is said now
+    except OrchestratorError as problem:
+        sys.exit(str(problem))
+
+
 def _register_all(**_: Any) -> None:
     from workers.wiring import wiring  # noqa: PLC0415
 
@@ -134,6 +147,7 @@ def _forks(consumer: Any) -> bool:
     return "prefork" in str(getattr(pool, "__module__", ""))
 
 
+import_modules.connect(_check_modules, sender=app, weak=False)
 worker_init.connect(_register_all, weak=False)
 worker_process_init.connect(_start_child, weak=False)
 worker_ready.connect(_start_threads, weak=False)

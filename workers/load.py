@@ -6,6 +6,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError
 from orchestrator.core.external import ExternalTask
+from orchestrator.engine.answers import describe
 
 ADAPTERS = "orchestrator.adapters"
 COMMANDS = "orchestrator.commands"
@@ -26,13 +28,17 @@ def load_catalog(modules: Iterable[str]) -> Catalog:
     A module may also define `supplies()`, which gives objects that verbs may ask for by type.
     Raises BadCommandError for a module that cannot be imported, or whatever is wrong with a class.
     """
-    supplies: list[object] = [point.load()() for point in entry_points(group=ADAPTERS)]
+    supplies: list[object] = []
+    for point in entry_points(group=ADAPTERS):
+        with _said_in_one_sentence(f"the adapter {point.name!r} ({point.value})", "loaded"):
+            supplies.append(point.load()())
     commands: dict[type[Command], None] = {ExternalTask: None}
     for module in (*_entry_modules(), *_named_modules(modules)):
         commands.update(dict.fromkeys(commands_in(module)))
         given = getattr(module, "supplies", None)
         if callable(given):
-            supplies.extend(given())
+            with _said_in_one_sentence(f"supplies() of the module {module.__name__!r}", "called"):
+                supplies.extend(given())
     return Catalog(commands, supplies)
 
 
@@ -45,7 +51,8 @@ def commands_in(module: ModuleType) -> Iterator[type[Command]]:
 
 def _entry_modules() -> Iterator[ModuleType]:
     for point in entry_points(group=COMMANDS):
-        loaded: Any = point.load()
+        with _said_in_one_sentence(f"the commands {point.name!r} ({point.value})", "loaded"):
+            loaded: Any = point.load()
         if isinstance(loaded, ModuleType):
             yield loaded
 
@@ -55,13 +62,18 @@ def _named_modules(names: Iterable[str]) -> Iterator[ModuleType]:
     if here not in sys.path:
         sys.path.insert(0, here)  # a module beside the user, as Celery's own -A finds it
     for name in names:
-        try:
-            yield importlib.import_module(name)
-        except BadCommandError:
-            raise  # it says itself what is wrong with a command
-        except Exception as problem:
-            first_line = str(problem).partition("\n")[0]
-            raise BadCommandError(
-                f"the module {name!r} (setting MODULES) cannot be imported:"
-                f" {first_line or type(problem).__name__}"
-            ) from problem
+        with _said_in_one_sentence(f"the module {name!r} (setting MODULES)", "imported"):
+            found = importlib.import_module(name)
+        yield found
+
+
+@contextmanager
+def _said_in_one_sentence(what: str, done: str) -> Iterator[None]:
+    """Makes a BadCommandError of whatever somebody else's code raises, but for what says itself what is wrong."""
+    try:
+        yield
+    except (BadCommandError, KeyboardInterrupt):
+        raise
+    except BaseException as problem:  # a module may even end the program
+        first_line = describe(problem).partition("\n")[0]
+        raise BadCommandError(f"{what} cannot be {done}: {first_line}") from problem

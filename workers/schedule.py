@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 
 import structlog
 
-from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.core.errors import ContendedError, OrchestratorError, UnavailableError
 from workers import points
 from workers.logs import configure_logging
 from workers.process import Lease
@@ -77,7 +78,10 @@ def main() -> None:
     """Runs a scheduler in front."""
     configure_logging()
     points.arm_from_environment()
-    scheduler = Scheduler(wiring())
+    try:
+        scheduler = Scheduler(wiring())
+    except OrchestratorError as problem:
+        sys.exit(str(problem))
     signal.signal(signal.SIGTERM, scheduler.stop)
     signal.signal(signal.SIGINT, scheduler.stop)
     scheduler.run()

@@ -113,3 +113,36 @@ def test_a_wrong_setting_stops_a_worker_with_a_sentence(
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+PROGRAMS = (
+    ("-m", "workers.worker"),
+    ("-m", "workers.schedule"),
+    ("-m", "workers.asgi"),
+    ("-m", "uvicorn", "--factory", "workers.asgi:build"),
+    ("-m", "celery", "-A", "workers", "worker", "-P", "solo"),
+    ("-m", "celery", "-A", "workers", "flower"),
+)
+BROKEN = {
+    "raises": ("raise RuntimeError('oops\\nand more')", "cannot be imported: RuntimeError: oops"),
+    "ends": ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+    "supplies": ("def supplies():\n    return [][0]", "cannot be called: IndexError: list index"),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: " ".join(one[1:5]))
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_module_stops_every_program_with_a_sentence(
+    environment: dict[str, str], tmp_path: Path, program: tuple[str, ...], how: str
+) -> None:
+    source, says = BROKEN[how]
+    (tmp_path / "broken_module.py").write_text(source)
+    environment |= {"ORCHESTRATOR_MODULES": "broken_module", "PYTHONPATH": str(tmp_path)}
+
+    done = run(environment, *program)
+
+    assert done.returncode == 1
+    assert "the module 'broken_module'" in done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
