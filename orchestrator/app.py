@@ -23,10 +23,20 @@ from orchestrator.engine.grants import Grants
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
+from orchestrator.engine.vendor_claim import VendorClaim, VendorClaims
 from orchestrator.engine.vendor_report import Answer, VendorReport, VendorReporter, why_not
 from orchestrator.engine.writer import Writer
 
-__all__ = ["ID_LENGTH", "Answer", "Handle", "Orchestrator", "Pause", "VendorReport", "why_not"]
+__all__ = [
+    "ID_LENGTH",
+    "Answer",
+    "Handle",
+    "Orchestrator",
+    "Pause",
+    "VendorClaim",
+    "VendorReport",
+    "why_not",
+]
 
 PREFIX_LENGTH = 4
 ID_LENGTH = 36
@@ -67,6 +77,7 @@ class Orchestrator:
         self._control = Control(writer)
         self._reporter = Reporter(writer)
         self._vendor_reporter = VendorReporter(writer)
+        self._vendor_claims = VendorClaims(writer)
         self.grants = Grants(writer)
         self._watch = watch or (lambda _id: nullcontext(lambda seconds, _most: time.sleep(seconds)))
 
@@ -265,6 +276,10 @@ class Orchestrator:
         answers, ready = self._vendor_reporter.report(reports)
         self._launch(ready)
         return answers
+
+    def claim_external(self, claim: VendorClaim) -> list[Answer]:
+        """Gives a vendor's program tasks to work on, each to one program alone."""
+        return self._vendor_claims.take(claim)
 
     def tasks(self, command_ids: Iterable[str]) -> list[TaskEntity]:
         """Gives the async tasks of commands."""

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Response
+from anyio import to_thread
+from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from typing_extensions import TypedDict
 
 from orchestrator.api.bodies import Cursor, IdempotencyKey, Limit, Statuses, read_statuses
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower, Vendor
-from orchestrator.api.vendors import News, Registration, Vendors
+from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registration
+from orchestrator.api.vendors import ANY_LIFE, Life, Vendors
 from orchestrator.core.errors import BadInputError
 from orchestrator.monitor.shapes import ExternalList, ExternalView
+
+LOOK_AGAIN_S = 0.5
+
+
+class BulkAnswers(TypedDict):
+    """The answers to many reports, in their order."""
+
+    items: list[BulkAnswer]
+
 
 router = APIRouter(prefix="/external-tasks", tags=["external tasks"])
 
@@ -21,17 +36,19 @@ def vendors_at(desk: AtDesk) -> Vendors:
     return Vendors(desk)
 
 
-def attempt_of(if_match: Annotated[str | None, Header()] = None) -> int | None:
-    """Reads the life of the task that a report is about. Raises BadInputError."""
+def life_of(if_match: Annotated[str | None, Header()] = None) -> Life:
+    """Reads the attempt and the claim that a report is about. Raises BadInputError."""
     if if_match is None or if_match.strip() == "*":
-        return None
-    digits = if_match.strip().removeprefix("W/").strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
+        return ANY_LIFE
+    found = ETAG.fullmatch(if_match.strip())
+    if found is None:
         raise BadInputError(f"If-Match: {if_match!r} is no ETag of an external task")
-    return int(digits)
+    attempt, claim = found.groups()
+    return int(attempt), int(claim) if claim else None
 
 
-Attempt = Annotated[int | None, Depends(attempt_of)]
+ETAG = re.compile(r'(?:W/)?"(\d{1,9})(?:\.(\d{1,9}))?"', re.ASCII)
+LifeOf = Annotated[Life, Depends(life_of)]
 CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"description": "it ended otherwise, was begun anew, or has not begun"}
 }
@@ -51,6 +68,27 @@ def register(
     response.status_code = 200 if registered.repeated else 201
     response.headers["Location"] = f"/api/v1/external-tasks/{registered.id}"
     return tagged(vendors.show(caller, registered.id), response)
+
+
+@router.post("/claim")
+async def claim(asked: Claim, request: Request, caller: Vendor, vendors: AtCounter) -> ExternalList:
+    """Takes tasks to work on. Each is given to one program, until its lease runs out without a sign of life.
+
+    Reports carry its `claim`, or its ETag as If-Match: who has lost the task is answered 409.
+    """
+    until = time.monotonic() + asked.wait_s
+    while True:  # no thread is held by those who wait
+        taken = await to_thread.run_sync(vendors.claim, caller, asked)
+        left = until - time.monotonic()
+        if taken["items"] or left <= 0 or await request.is_disconnected():
+            return taken
+        await asyncio.sleep(min(left, LOOK_AGAIN_S))
+
+
+@router.post("/bulk")
+def report_all(bulk: Bulk, caller: Vendor, vendors: AtCounter) -> BulkAnswers:
+    """Takes reports on many tasks. Each has its own answer, with the status that it would have had alone."""
+    return {"items": vendors.report_all(caller, bulk.reports)}
 
 
 @router.get("")
@@ -82,13 +120,13 @@ def report(
     response: Response,
     caller: Vendor,
     vendors: AtCounter,
-    attempt: Attempt = None,
+    life: LifeOf = ANY_LIFE,
 ) -> ExternalView:
     """Takes the news of a task.
 
     The same end again is accepted; another end, and news of an earlier life of the task, are a conflict.
     """
-    return tagged(vendors.report(caller, task_id, news, attempt), response)
+    return tagged(vendors.report(caller, task_id, news, life), response)
 
 
 @router.post("/{task_id}/heartbeat", responses=CONFLICT)
@@ -97,18 +135,19 @@ def heartbeat(
     response: Response,
     caller: Vendor,
     vendors: AtCounter,
-    attempt: Attempt = None,
+    life: LifeOf = ANY_LIFE,
     _: Annotated[dict[str, str] | None, Body()] = None,
 ) -> ExternalView:
     """Says that the task is being worked on; its lease runs anew.
 
     Look at `stop_requested` in the answer.
     """
-    return tagged(vendors.heartbeat(caller, task_id, attempt), response)
+    return tagged(vendors.heartbeat(caller, task_id, life), response)
 
 
 def tagged(task: ExternalView, response: Response) -> ExternalView:
     """Names the life of the task in the ETag, which If-Match holds a report to."""
     if task["attempt"] is not None:
-        response.headers["ETag"] = f'"{task["attempt"]}"'
+        claim = "" if task["claim"] is None else f".{task['claim']}"
+        response.headers["ETag"] = f'"{task["attempt"]}{claim}"'
     return task

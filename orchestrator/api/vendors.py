@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from orchestrator.api.desk import Desk
-from orchestrator.api.fields import Json, JsonObject, Said, Seconds, Share, Words
-from orchestrator.app import ID_LENGTH, Answer, Handle, VendorReport, why_not
+from orchestrator.api.problems import STATUS
+from orchestrator.api.vendor_bodies import BulkAnswer, BulkNews, Claim, News, Registration
+from orchestrator.app import ID_LENGTH, Answer, Handle, VendorClaim, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
-from orchestrator.core.asynctask import TaskStatus, WhenSilent
+from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
@@ -23,42 +23,10 @@ from orchestrator.monitor.shapes import ExternalList, ExternalView
 
 BEGINNING = (Status.READY, Status.RUNNING)
 LOOK_AGAIN_S = 0.05
-
-
-class Registration(BaseModel):
-    """A task that a vendor will run.
-
-    `parent` is the id of a command or of another external task; without it the task is a job of its
-    own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
-    given back as it is. The vendors in `open_to` may add tasks of their own below it.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    description: Said = Field(max_length=1000)
-    vendor: Said | None = Field(default=None, max_length=255)
-    parent: Words | None = Field(default=None, max_length=100)
-    lease_s: Seconds | None = None
-    timeout_s: Seconds | None = None
-    when_silent: WhenSilent = WhenSilent.ATTENTION
-    data: JsonObject = {}
-    open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
-    correlation_id: Words | None = Field(default=None, max_length=255)
-
-
-class News(BaseModel):
-    """What a vendor reports. Progress is 0 to 1; `result` (JSON) becomes the return value.
-
-    `attempt`, as the task shows it, makes sure that a late report does not end the next life of a restarted task.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: Literal["running", "succeeded", "failed", "aborted"] = "running"
-    progress: Share | None = None
-    message: Words | None = Field(default=None, max_length=2000)
-    result: Json = None
-    attempt: int | None = Field(default=None, strict=True, ge=0, lt=2**31)
+TOGETHER = 100  # reports of a bulk in one transaction
+Life: TypeAlias = tuple[int | None, int | None]
+"""The attempt and the claim that a report is about; None is any."""
+ANY_LIFE: Life = (None, None)
 
 
 class Vendors:
@@ -158,29 +126,54 @@ class Vendors:
         return {**shown, "description": command.kind, "message": None, "data": {}}
 
     def report(
-        self, caller: Caller, task_id: str, news: News, attempt: int | None = None
+        self, caller: Caller, task_id: str, news: News, life: Life = ANY_LIFE
     ) -> ExternalView:
         """Takes the news. Raises ConflictError, with what stands, when the task ended otherwise or was begun anew."""
-        wanted = attempt if news.attempt is None else news.attempt
-        return self._tell(
-            caller,
-            VendorReport(
-                command_id=self._full_id(task_id),
-                vendor=caller.vendor,
-                status=TaskStatus(news.status),
-                progress=news.progress,
-                message=news.message,
-                result=news.result,
-                attempt=wanted,
-            ),
-        )
+        return self._tell(caller, _as_report(caller, self._full_id(task_id), news, life))
 
-    def heartbeat(self, caller: Caller, task_id: str, attempt: int | None = None) -> ExternalView:
+    def heartbeat(self, caller: Caller, task_id: str, life: Life = ANY_LIFE) -> ExternalView:
         """Renews the lease. Raises ConflictError when the task has ended, or has not begun."""
-        full_id = self._full_id(task_id)
-        return self._tell(
-            caller, VendorReport(command_id=full_id, vendor=caller.vendor, attempt=attempt)
+        return self._tell(caller, _as_report(caller, self._full_id(task_id), News(), life))
+
+    def report_all(self, caller: Caller, reports: Sequence[BulkNews]) -> list[BulkAnswer]:
+        """Takes many reports in few transactions; each has its own answer."""
+        told = [_as_report(caller, one.id, one, ANY_LIFE) for one in reports]
+        answers: list[BulkAnswer] = []
+        for start in range(0, len(told), TOGETHER):
+            some = told[start : start + TOGETHER]
+            taken = self._orchestrator.report_external(some)
+            answers += [self._in_bulk(caller, *one) for one in zip(some, taken, strict=True)]
+        return answers
+
+    def _in_bulk(self, caller: Caller, report: VendorReport, answer: Answer) -> BulkAnswer:
+        try:
+            task = self._answered(caller, report, answer)
+        except (ConflictError, NotFoundError, NotAllowedError) as problem:
+            status = STATUS[type(problem)]
+            return {"id": report.command_id, "status": status, "task": None, "detail": str(problem)}
+        return {"id": report.command_id, "status": 200, "task": task, "detail": None}
+
+    def claim(self, caller: Caller, asked: Claim) -> ExternalList:
+        """Gives tasks to a program, each to it alone."""
+        vendor = asked.vendor or caller.vendor
+        if vendor is None:
+            raise BadInputError("vendor: say whose tasks")
+        _check_speaks_for(caller, vendor)
+        taken = self._orchestrator.claim_external(
+            VendorClaim(
+                vendor=vendor,
+                program=asked.program or caller.name,
+                topics=tuple(asked.topics),
+                limit=asked.limit,
+                lease_s=asked.lease_s,
+            )
         )
+        items = [
+            external_view(one.command, one.task, {}, one.at)
+            for one in taken
+            if one.command is not None and one.at is not None
+        ]
+        return {"items": items, "next_cursor": None}
 
     def _tell(self, caller: Caller, report: VendorReport) -> ExternalView:
         """Waits a little for a task that a worker is about to begin: vendors report at once."""
@@ -236,6 +229,20 @@ def _check_speaks_for(caller: Caller, vendor: str) -> None:
             f"the token {caller.name!r} speaks for the vendor {caller.vendor!r}, not for {vendor!r};"
             f" use a token of {vendor!r}, or one with the role admin"
         )
+
+
+def _as_report(caller: Caller, full_id: str, news: News, life: Life) -> VendorReport:
+    attempt, claim = life
+    return VendorReport(
+        command_id=full_id,
+        vendor=caller.vendor,
+        status=TaskStatus(news.status),
+        progress=news.progress,
+        message=news.message,
+        result=news.result,
+        attempt=attempt if news.attempt is None else news.attempt,
+        claim=claim if news.claim is None else news.claim,
+    )
 
 
 def _is_beginning(answer: Answer) -> bool:

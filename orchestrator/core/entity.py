@@ -15,6 +15,10 @@ HEARD_AT = "heard_at"
 """When its vendor was last heard of, in the detail of an external task."""
 
 
+CLAIMS, CLAIMED_BY, CLAIM_S = "claims", "claimed_by", "claim_s"
+"""Which program of a vendor has taken an external task, the how manieth that is, and for how long each time."""
+
+
 class CommandEntity(NamedTuple):
     """A stored command without its JSON: all that the machine looks at, and what lists show.
 
@@ -107,6 +111,7 @@ class CommandSequence:
 class TaskEntity:
     """A stored async task.
 
+    Until `claimed_until` one program of its vendor has it for itself.
     `attempt` is the command's when the task was stored: it tells the lives of a restarted command apart.
     `retry_s` says when `execute` is called again should the task fail, None that it is not; `tries` how often it
     or its task had failed before.
@@ -138,6 +143,12 @@ class TaskEntity:
     created_at: datetime
     changed_at: datetime
     attempt: int = 0
+    claimed_until: datetime | None = None
+
+    @property
+    def claims(self) -> int:
+        """How often a program of its vendor has taken it for itself: the fencing token between them."""
+        return int(self.detail.get(CLAIMS, 0))
 
     @property
     def has_begun(self) -> bool:

@@ -25,12 +25,13 @@ class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
     when_silent: WhenSilent = WhenSilent.ATTENTION
     data: dict[str, Any] = Field(default_factory=dict)
     open_to: tuple[str, ...] = ()
+    topic: str = EXTERNAL_KIND
 
     def execute(self) -> AsyncTask[Any]:
         return AsyncTask(
             system=VENDOR_SYSTEM,
             scope=self.vendor,
-            verb="external",
+            verb=self.topic,
             request=self.data,
             description=self.description,
             timeout=_seconds(self.timeout_s),
@@ -48,12 +49,14 @@ def external(
     when_silent: WhenSilent = WhenSilent.ATTENTION,
     data: dict[str, Any] | None = None,
     open_to: Iterable[str] = (),
+    topic: str = EXTERNAL_KIND,
 ) -> ExternalTask:
     """Puts a vendor's task into a plan.
 
     It waits until the vendor reports its end. Silence past `lease` is shown as stale and then handled
     as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read. The vendors in
-    `open_to` may add tasks of their own below it; nobody else but the vendor itself may.
+    `open_to` may add tasks of their own below it; nobody else but the vendor itself may. `topic` is
+    what its programs ask for when they fetch work.
     """
     return ExternalTask(
         vendor=vendor,
@@ -63,6 +66,7 @@ def external(
         when_silent=when_silent,
         data=data or {},
         open_to=tuple(open_to),
+        topic=topic,
     )
 
 

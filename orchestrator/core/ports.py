@@ -18,7 +18,7 @@ from orchestrator.core.entity import (
     Transition,
 )
 from orchestrator.core.locks import Lock
-from orchestrator.core.query import CommandQuery, Page, TaskQuery
+from orchestrator.core.query import CommandQuery, Offer, Page, TaskQuery
 from orchestrator.core.status import Status
 
 LEASE_MOST_S = 60.0
@@ -260,6 +260,9 @@ class Store(Protocol):
         about: GrantAbout | None = None,
         subject: str | None = None,
     ) -> list[Grant]: ...
+    def offered_tasks(self, offer: Offer) -> list[TaskEntity]:
+        """Gives tasks that may be taken, the oldest first: not begun by anybody, or taken and let go."""
+
     def of_vendor(self, vendor: str, root_ids: Collection[str]) -> list[CommandEntity]:
         """Gives what belongs to a vendor in these trees."""
 

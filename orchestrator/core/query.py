@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from orchestrator.core.status import Status
@@ -42,6 +43,17 @@ class TaskQuery:
     statuses: tuple[Status, ...] = ()
     limit: int = 100
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Which tasks a program may take: of one scope, on some topics or any, that nobody has at that time."""
+
+    system: str
+    scope: str
+    topics: tuple[str, ...] = ()
+    at: datetime
+    limit: int = 1
 
 
 @dataclass(frozen=True, slots=True)

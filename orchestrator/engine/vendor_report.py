@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.access import is_of_vendor
 from orchestrator.core.asynctask import TaskReport, TaskStatus
-from orchestrator.core.entity import HEARD_AT, CommandEntity, TaskEntity
+from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, HEARD_AT, CommandEntity, TaskEntity
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.status import Status, TaskState
 from orchestrator.engine.report import tell
@@ -23,7 +23,7 @@ UNDER_WAY = (TaskState.INITIALIZING, TaskState.POLLING)
 class VendorReport:
     """News of one external task. `attempt` names the life of the task that it is about; `vendor` who speaks.
 
-    Without a `vendor` it is somebody who speaks for all. `is_beat` is a sign of life and nothing else.
+    Without a `vendor` it is somebody who speaks for all. `claim` says by which claim a program has the task.
     """
 
     command_id: str
@@ -33,7 +33,7 @@ class VendorReport:
     message: str | None = None
     result: Any = None
     attempt: int | None = None
-    is_beat: bool = False
+    claim: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
         news = _as_news(report, command, task, unit)
         if task.status is TaskStatus.LOST:  # who speaks is under way again, or says how it came out
             task = replace(task, state=TaskState.POLLING)
-        task = tell(unit, task, news)
+        task = tell(unit, renewed(task, unit.now), news)
     return Answer(unit.known(report.command_id), task, refused, unit.now)
 
 
@@ -91,6 +91,12 @@ def why_not(report: VendorReport, command: CommandEntity, task: TaskEntity) -> s
         return (
             f"{what} was begun anew: the report is about attempt {report.attempt}, and this is attempt"
             f" {task.attempt}; look at the task again"
+        )
+    if report.claim is not None and report.claim != task.claims:
+        by = task.detail.get(CLAIMED_BY)
+        return (
+            f"{what} is not yours any more: the lease of claim {report.claim} ran out, and {by!r} has taken it"
+            f" (claim {task.claims}); leave it alone"
         )
     if is_open(command, task) or says_the_same(report, task):
         return None
@@ -113,6 +119,13 @@ def says_the_same(report: VendorReport, task: TaskEntity) -> bool:
         and (report.result is None or report.result == task.result)
         and (report.message is None or report.message == task.message)
     )
+
+
+def renewed(task: TaskEntity, now: datetime) -> TaskEntity:
+    """Gives the task as its program keeps it by a sign of life."""
+    if task.claimed_until is None:
+        return task
+    return replace(task, claimed_until=now + timedelta(seconds=float(task.detail[CLAIM_S])))
 
 
 def _as_news(

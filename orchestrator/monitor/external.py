@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.entity import CLAIMED_BY, CommandEntity, TaskEntity
+from orchestrator.core.external import EXTERNAL_KIND
 from orchestrator.core.status import Status, TaskState
 from orchestrator.monitor.shapes import ExternalView
 from orchestrator.monitor.views import instant
@@ -28,6 +29,10 @@ def external_view(
         "state": state_of(command, task),
         "status": command.status.value,
         "attempt": task.attempt if task else None,
+        "topic": task.verb if task else parameters.get("topic", EXTERNAL_KIND),
+        "claim": (task.claims or None) if task else None,
+        "claimed_by": task.detail.get(CLAIMED_BY) if task else None,
+        "claimed_until": instant(task.claimed_until) if task else None,
         "task_status": task.status.value if task else None,
         "progress": command.progress,
         "message": command.message,

@@ -188,7 +188,8 @@ class ExternalView(TypedDict):
 
     `state` is where it stands in a word: `waiting` until its vendor's first sign of life, then `started` (a sub-task:
     `running`), and `completed`, `failed`, `stopped`, `skipped`, `undone`, or `unknown` when nobody can say. `attempt`
-    tells the lives of a restarted task apart; it is the ETag, and null until its turn has come.
+    tells the lives of a restarted task apart, and is null until its turn has come. `claim` counts how often a program
+    has taken the task, `claimed_by` is the one that has it. The ETag names both.
     `id` is that of its command, `status` how the command stands, `task_status` what the vendor said
     last: `running`, `succeeded`, `failed`, `aborted`, or `lost` when it was given up. `stale` says that
     no report came within `lease_s` seconds.
@@ -199,9 +200,13 @@ class ExternalView(TypedDict):
     parent_id: str | None
     vendor: str
     description: str
+    topic: str
     state: str
     status: str
     attempt: int | None
+    claim: int | None
+    claimed_by: str | None
+    claimed_until: str | None
     task_status: str | None
     progress: float | None
     message: str | None

@@ -8,12 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.access import VENDOR_OWNED, Grant, GrantAbout
-from orchestrator.core.entity import CommandEntity
+from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.query import Offer
+from orchestrator.core.status import TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.reading import Reading
-from orchestrator.store.tables import audit, command_entity, vendor_grant
+from orchestrator.store.tables import async_task, audit, command_entity, vendor_grant
 
-_g, _c, _a = vendor_grant.c, command_entity.c, audit.c
+_g, _c, _a, _t = vendor_grant.c, command_entity.c, audit.c, async_task.c
 SUBMISSIONS = ("submit", "attach")
 """The verbs under which the audit notes who brought a command in."""
 
@@ -77,6 +80,28 @@ class Granting(Reading):
             )
             found.extend(self._heads(owned))
         return found
+
+    def offered_tasks(self, offer: Offer) -> list[TaskEntity]:
+        """Gives tasks that may be taken, the oldest first: not begun by anybody, or taken and let go."""
+        statement = (
+            sa.select(async_task)
+            .where(
+                _t.system == offer.system,
+                _t.scope == offer.scope,
+                _t.state == TaskState.POLLING.value,
+                _t.status == TaskStatus.RUNNING.value,
+                sa.or_(
+                    _t.claimed_until <= offer.at,
+                    sa.and_(_t.claimed_until.is_(None), _t.changed_at == _t.created_at),
+                ),
+            )
+            .order_by(_t.created_at, _t.task_id)
+            .limit(offer.limit)
+        )
+        if offer.topics:
+            statement = statement.where(_t.verb.in_(offer.topics))
+        with self.reading() as connection:
+            return [codec.to_task(row) for row in connection.execute(statement)]
 
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from orchestrator.core.access import Grant, GrantAbout, is_of_vendor
-from orchestrator.core.entity import CommandEntity
+from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.query import Offer
+from orchestrator.core.status import TaskState
 from orchestrator.store.granting import SUBMISSIONS
 from orchestrator.store.memory_books import Books
 
@@ -37,6 +40,22 @@ class MemoryGranting:
             for one in self.books.commands.values()
             if one.root_id in root_ids and is_of_vendor(one, vendor)
         ]
+
+    def offered_tasks(self, offer: Offer) -> list[TaskEntity]:
+        found = [
+            one
+            for one in self.books.tasks.values()
+            if (one.system, one.scope) == (offer.system, offer.scope)
+            and (not offer.topics or one.verb in offer.topics)
+            and (one.state, one.status) == (TaskState.POLLING, TaskStatus.RUNNING)
+            and (
+                one.changed_at == one.created_at
+                if one.claimed_until is None
+                else one.claimed_until <= offer.at
+            )
+        ]
+        found.sort(key=lambda one: (one.created_at, one.task_id))
+        return found[: offer.limit]
 
     def submitter(self, command_id: str) -> str | None:
         noted = (

@@ -175,6 +175,7 @@ async_task = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("claimed_until", Instant),
     sa.Column(
         "stamp",  # set by every INSERT and UPDATE that is made from this table
         Counter,

@@ -54,6 +54,8 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("DELETE", f"{COMMAND}/grants/{{vendor}}"): Rule(0, 0, 403, 0, 404),
     ("POST", TASKS): VENDORS,
     ("GET", TASKS): ALL_READ,
+    ("POST", f"{TASKS}/claim"): Rule(0, 403, 403, 0, 0),  # of its own alone
+    ("POST", f"{TASKS}/bulk"): Rule(0, 403, 403, 0, 0),
     ("GET", f"{TASKS}/{{task_id}}"): READ,
     ("PATCH", f"{TASKS}/{{task_id}}"): VENDORS,
     ("POST", f"{TASKS}/{{task_id}}/heartbeat"): VENDORS,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from orchestrator.core.access import Grant, GrantAbout
+from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.ids import root_id
 from orchestrator.core.ports import Store
-from orchestrator.core.query import CommandQuery
-from tests.store.rows import NOW, put, root
+from orchestrator.core.query import CommandQuery, Offer
+from orchestrator.core.status import TaskState
+from tests.store.rows import NOW, SECOND, put, put_tasks, root, task
 
 COMMAND, KIND = GrantAbout.COMMAND, GrantAbout.KIND
 
@@ -66,3 +71,36 @@ def test_the_audit_knows_who_submitted(store: Store) -> None:
 
     assert store.submitter(ours) == "acme-2"
     assert store.submitter(root_id(2)) is None
+
+
+def test_tasks_are_offered_that_nobody_has_begun_or_that_were_let_go(store: Store) -> None:
+    late = NOW + 100 * SECOND
+    owner = put(store, root(1))
+
+    def stored(number: int, **fields: Any) -> str:
+        made = task(
+            owner,
+            number,
+            **{"scope": "acme", "system": "vendor", "state": TaskState.POLLING} | fields,
+        )
+        made = replace(made, changed_at=fields.get("changed_at", made.created_at))
+        put_tasks(store, made)
+        return made.task_id
+
+    free = stored(1)
+    let_go = stored(2, claimed_until=late, changed_at=late)
+    stored(3, changed_at=late)
+    stored(4, claimed_until=late + SECOND)
+    stored(5, scope="globex")
+    stored(6, state=TaskState.ENDED, status=TaskStatus.SUCCEEDED)
+    stored(7, state=TaskState.INITIALIZING)
+    other = stored(8, verb="resize")
+    offer = Offer(system="vendor", scope="acme", at=late, limit=10)
+
+    found = [one.task_id for one in store.offered_tasks(offer)]
+    resize = store.offered_tasks(replace(offer, topics=("resize",)))
+    first = store.offered_tasks(replace(offer, limit=1))
+
+    assert found == [free, let_go, other]
+    assert [one.task_id for one in resize] == [other]
+    assert [one.task_id for one in first] == [free]

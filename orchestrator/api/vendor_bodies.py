@@ -1,0 +1,93 @@
+"""What vendors send: registrations, reports, claims."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from orchestrator.api.fields import Json, JsonObject, Said, Seconds, Share, Words
+from orchestrator.app import ID_LENGTH
+from orchestrator.core.asynctask import WhenSilent
+from orchestrator.core.external import EXTERNAL_KIND
+from orchestrator.monitor.shapes import ExternalView
+
+
+class Registration(BaseModel):
+    """A task that a vendor will run.
+
+    `parent` is the id of a command or of another external task; without it the task is a job of its
+    own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
+    given back as it is. The vendors in `open_to` may add tasks of their own below it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: Said = Field(max_length=1000)
+    vendor: Said | None = Field(default=None, max_length=255)
+    parent: Words | None = Field(default=None, max_length=100)
+    lease_s: Seconds | None = None
+    timeout_s: Seconds | None = None
+    when_silent: WhenSilent = WhenSilent.ATTENTION
+    data: JsonObject = {}
+    topic: Said = Field(default=EXTERNAL_KIND, max_length=255)
+    open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
+    correlation_id: Words | None = Field(default=None, max_length=255)
+
+
+class News(BaseModel):
+    """What a vendor reports. Progress is 0 to 1; `result` (JSON) becomes the return value.
+
+    `attempt`, as the task shows it, makes sure that a late report does not end the next life of a restarted task;
+    `claim` that it comes from the program that has the task.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["running", "succeeded", "failed", "aborted"] = "running"
+    progress: Share | None = None
+    message: Words | None = Field(default=None, max_length=2000)
+    result: Json = None
+    attempt: int | None = Field(default=None, strict=True, ge=0, lt=2**31)
+    claim: int | None = Field(default=None, strict=True, ge=0, lt=2**31)
+
+
+class BulkNews(News):
+    """News of one of many tasks; `id` is the whole id."""
+
+    id: Words = Field(min_length=ID_LENGTH, max_length=ID_LENGTH)
+
+
+class Bulk(BaseModel):
+    """Reports on many tasks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reports: list[BulkNews] = Field(min_length=1, max_length=1000)
+
+
+class BulkAnswer(TypedDict):
+    """The answer to one report: the status that it would have had alone, and the task or what was wrong."""
+
+    id: str
+    status: int
+    task: ExternalView | None
+    detail: str | None
+
+
+class Claim(BaseModel):
+    """What a program asks for: up to `limit` tasks on some topics (none named: on any).
+
+    It has each until `lease_s` pass without a sign of life; then another program may take it. With `wait_s` it
+    waits so long for something to do. `program` is a name for people to read.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    vendor: Said | None = Field(default=None, max_length=255)
+    program: Said | None = Field(default=None, max_length=255)
+    topics: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
+    limit: int = Field(default=1, strict=True, ge=1, le=100)
+    lease_s: Seconds = 60.0
+    wait_s: float = Field(default=0.0, strict=True, ge=0, le=60, allow_inf_nan=False)
