@@ -19,6 +19,7 @@ from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
 from orchestrator.engine.control import Control
+from orchestrator.engine.door import BEAT, Door
 from orchestrator.engine.grants import Grants
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
@@ -28,8 +29,10 @@ from orchestrator.engine.vendor_report import Answer, VendorReport, VendorReport
 from orchestrator.engine.writer import Writer
 
 __all__ = [
+    "BEAT",
     "ID_LENGTH",
     "Answer",
+    "Door",
     "Handle",
     "Orchestrator",
     "Pause",
@@ -280,6 +283,10 @@ class Orchestrator:
     def claim_external(self, claim: VendorClaim) -> list[Answer]:
         """Gives a vendor's program tasks to work on, each to one program alone."""
         return self._vendor_claims.take(claim)
+
+    def door(self, process_id: str) -> Door:
+        """Gives what an API process says by that vendors can reach it."""
+        return Door(self.store, self._clock, process_id)
 
     def tasks(self, command_ids: Iterable[str]) -> list[TaskEntity]:
         """Gives the async tasks of commands."""

@@ -34,6 +34,7 @@ def _wired() -> FastAPI:
         session_secret=session_secret(wired.settings),
         flower_url=wired.settings.flower_url or None,
         queues=wired.queue_lengths,
+        says_open=True,
         probes={"broker": wired.check_broker},
     )
 

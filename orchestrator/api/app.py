@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from uuid import uuid4
 
+import structlog
+from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 
 from orchestrator.api import commands, external, feed, grants, health, login, registers
@@ -14,10 +20,13 @@ from orchestrator.api.gate import Gate
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.pages import serve_page
 from orchestrator.api.problems import answer_problems
-from orchestrator.app import Orchestrator
+from orchestrator.app import BEAT, Door, Orchestrator
 from orchestrator.core.access import Tokens
+from orchestrator.core.errors import ContendedError, UnavailableError
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
+
+log = structlog.get_logger(__name__)
 
 
 def make_app(
@@ -29,13 +38,14 @@ def make_app(
     settings: ApiSettings | None = None,
     probes: Mapping[str, Probe] | None = None,
     queues: Callable[[], Mapping[str, int]] | None = None,
+    says_open: bool = False,
 ) -> FastAPI:
     """Gives the ASGI app of one orchestrator.
 
     `session_secret` signs the cookies of the page: all API processes must have the same, and without
     one a restart logs everybody out. `probes` are what `/readyz` checks beside the database, by name;
     `queues` gives the length of each queue of the broker. Both raise UnavailableError, or OSError,
-    while the broker does not answer.
+    while the broker does not answer. With `says_open` the process notes that vendors can reach it.
     """
     chosen = settings or ApiSettings()
     store = orchestrator.store
@@ -45,6 +55,7 @@ def make_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its viewer would load scripts from elsewhere
         redoc_url=None,
+        lifespan=partial(_open, orchestrator) if says_open else None,
     )
     metrics = Metrics()
     desk = Desk(
@@ -70,3 +81,22 @@ def make_app(
     app.include_router(health.router)
     serve_page(app)
     return app
+
+
+@asynccontextmanager
+async def _open(orchestrator: Orchestrator, _: FastAPI) -> AsyncIterator[None]:
+    """Says in the event loop that answers requests that it runs, for as long as it does."""
+    beating = asyncio.create_task(_beat(orchestrator.door(uuid4().hex)))
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat(door: Door) -> None:
+    while True:
+        try:
+            await to_thread.run_sync(door.beat)
+        except (UnavailableError, ContendedError) as problem:
+            log.warning("door_waits", why=str(problem))
+        await asyncio.sleep(BEAT.total_seconds())

@@ -124,6 +124,15 @@ class Signs(NamedTuple):
     strangers: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDoor:
+    """Since when one API process has answered without a gap, and until when that is certain."""
+
+    process_id: str
+    open_since: datetime
+    open_until: datetime
+
+
 class Transaction(Protocol):
     """One transaction of a store. Everything read for a change is locked against others until its end."""
 
@@ -291,6 +300,10 @@ class Store(Protocol):
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]: ...
     def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]: ...
     def strangers(self) -> list[str]: ...
+
+    # whether vendors could reach us
+    def keep_door(self, door: OpenDoor) -> None: ...
+    def doors(self) -> list[OpenDoor]: ...
 
     # workers and the lease of the one that leads
     def heartbeat(self, worker: WorkerRow) -> None: ...

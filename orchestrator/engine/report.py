@@ -10,7 +10,9 @@ from orchestrator.core import event as ev
 from orchestrator.core.asynctask import TaskReport, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ConflictError
+from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
+from orchestrator.engine.door import heard_until
 from orchestrator.engine.task_ends import event_of_end, given_up
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -83,6 +85,13 @@ class Reporter:
             return
         command = unit.command(found.command_id)
         past_deadline = found.deadline is not None and found.deadline <= unit.now
+        if not past_deadline and found.system == VENDOR_SYSTEM and found.lease_s is not None:
+            lease = timedelta(seconds=found.lease_s)
+            until = heard_until(self.writer.store, lease, unit.now)
+            if until is not None:
+                wake_at = min(until, found.deadline or until)
+                unit.tx.save_tasks((replace(found, wake_at=wake_at),))
+                return
         reason = _why(found, past_deadline=past_deadline)
         listens = command is not None and command.status in LISTENING
         if past_deadline and listens and command is not None and _can_be_stopped(command):

@@ -11,6 +11,7 @@ from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, CLAIMS, HEARD_AT, Task
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.query import Offer
 from orchestrator.core.status import Status
+from orchestrator.engine.door import heard_until
 from orchestrator.engine.report import LISTENING, tell
 from orchestrator.engine.vendor_report import Answer, is_open
 from orchestrator.engine.work import UnitOfWork
@@ -57,7 +58,7 @@ class VendorClaims:
             taken.clear()
             for command_id in candidates:
                 task = unit.tx.open_task(command_id) if len(taken) < claim.limit else None
-                if task is not None and _is_free(unit, task):
+                if task is not None and self._is_free(unit, task):
                     given = _give(unit, task, claim)
                     taken.append(Answer(unit.known(command_id), given, None, unit.now))
 
@@ -66,17 +67,18 @@ class VendorClaims:
         self.writer.write(Request("", work=take, near=near))
         return taken
 
-
-def _is_free(unit: UnitOfWork, task: TaskEntity) -> bool:
-    """Looks again, now that nobody else can take it."""
-    command = unit.command(task.command_id)
-    if command is None or command.status not in LISTENING or not is_open(command, task):
-        return False
-    if task.system != VENDOR_SYSTEM or task.status is not TaskStatus.RUNNING:
-        return False
-    if task.claimed_until is None:
-        return not task.has_begun
-    return task.claimed_until <= unit.now
+    def _is_free(self, unit: UnitOfWork, task: TaskEntity) -> bool:
+        """Looks again, now that nobody else can take it."""
+        command = unit.command(task.command_id)
+        if command is None or command.status not in LISTENING or not is_open(command, task):
+            return False
+        if task.system != VENDOR_SYSTEM or task.status is not TaskStatus.RUNNING:
+            return False
+        if task.claimed_until is None:
+            return not task.has_begun
+        lease = timedelta(seconds=float(task.detail[CLAIM_S]))
+        is_over = task.claimed_until <= unit.now
+        return is_over and heard_until(self.writer.store, lease, unit.now) is None
 
 
 def _give(unit: UnitOfWork, task: TaskEntity, claim: VendorClaim) -> TaskEntity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,13 +11,15 @@ import sqlalchemy as sa
 from orchestrator.core.access import VENDOR_OWNED, Grant, GrantAbout
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.ports import OpenDoor
 from orchestrator.core.query import Offer
 from orchestrator.core.status import TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.reading import Reading
-from orchestrator.store.tables import async_task, audit, command_entity, vendor_grant
+from orchestrator.store.tables import api_process, async_task, audit, command_entity, vendor_grant
 
 _g, _c, _a, _t = vendor_grant.c, command_entity.c, audit.c, async_task.c
+_p = api_process.c
 SUBMISSIONS = ("submit", "attach")
 """The verbs under which the audit notes who brought a command in."""
 
@@ -55,7 +58,11 @@ class GrantBook:
 
 
 class Granting(Reading):
-    """Reads what concerns the rights of vendors."""
+    """Reads what concerns vendors, and notes whether they could reach us."""
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Opens a transaction that writes."""
+        raise NotImplementedError
 
     def grants(
         self,
@@ -102,6 +109,27 @@ class Granting(Reading):
             statement = statement.where(_t.verb.in_(offer.topics))
         with self.reading() as connection:
             return [codec.to_task(row) for row in connection.execute(statement)]
+
+    def keep_door(self, door: OpenDoor) -> None:
+        """Notes that an API process answers, and forgets those that went long ago."""
+        given = {"open_since": door.open_since, "open_until": door.open_until}
+        with self.writing() as connection:
+            known = sa.update(api_process).where(_p.process_id == door.process_id).values(given)
+            if not connection.execute(known).rowcount:
+                connection.execute(sa.delete(api_process).where(_p.open_until < door.open_since))
+                connection.execute(
+                    sa.insert(api_process).values(process_id=door.process_id, **given)
+                )
+
+    def doors(self) -> list[OpenDoor]:
+        """Gives the API processes, those that have gone included, until another one starts."""
+        with self.reading() as connection:
+            return [
+                OpenDoor(
+                    process_id=row.process_id, open_since=row.open_since, open_until=row.open_until
+                )
+                for row in connection.execute(sa.select(api_process))
+            ]
 
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.core.access import Grant
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
+from orchestrator.core.ports import OpenDoor
 from orchestrator.store.memory_locks import MemoryLocks
 
 
@@ -25,4 +26,5 @@ class Books:
     locks: MemoryLocks = field(default_factory=MemoryLocks)
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
+    doors: dict[str, OpenDoor] = field(default_factory=dict)
     audit: list[tuple[str, str, str | None, str]] = field(default_factory=list)

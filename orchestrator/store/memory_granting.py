@@ -7,6 +7,7 @@ from collections.abc import Collection
 from orchestrator.core.access import Grant, GrantAbout, is_of_vendor
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.ports import OpenDoor
 from orchestrator.core.query import Offer
 from orchestrator.core.status import TaskState
 from orchestrator.store.granting import SUBMISSIONS
@@ -56,6 +57,12 @@ class MemoryGranting:
         ]
         found.sort(key=lambda one: (one.created_at, one.task_id))
         return found[: offer.limit]
+
+    def keep_door(self, door: OpenDoor) -> None:
+        self.books.doors[door.process_id] = door
+
+    def doors(self) -> list[OpenDoor]:
+        return list(self.books.doors.values())
 
     def submitter(self, command_id: str) -> str | None:
         noted = (

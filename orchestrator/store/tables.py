@@ -314,3 +314,11 @@ vendor_grant = sa.Table(
     sa.Column("reason", Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
 )
+
+api_process = sa.Table(
+    "api_process",
+    metadata,
+    sa.Column("process_id", Text, primary_key=True),
+    sa.Column("open_since", Instant, nullable=False),  # without a gap until now
+    sa.Column("open_until", Instant, nullable=False),
+)
