@@ -6,9 +6,9 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,9 @@ from orchestrator.core.catalog import describe_problems
 from orchestrator.core.errors import BadInputError
 
 CONFIG = "ORCHESTRATOR_CONFIG"
+
+
+LEASE_HEARTBEATS = 3  # an idle process renews at every second one, and one may come late
 
 
 class Settings(BaseSettings):
@@ -87,6 +90,17 @@ class Settings(BaseSettings):
         if path := os.environ.get(CONFIG):
             ours.append(TomlConfigSettingsSource(settings_cls, toml_file=Path(path)))
         return tuple(ours)
+
+    @model_validator(mode="after")
+    def _leases_outlive_their_renewal(self) -> Self:
+        least = LEASE_HEARTBEATS * self.heartbeat_seconds
+        if self.lease_seconds < least * (1 - 1e-9):  # 3 * 0.1 is a little more than 0.3
+            raise ValueError(
+                f"lease_seconds is {self.lease_seconds:g} and heartbeat_seconds is"
+                f" {self.heartbeat_seconds:g}; living processes would be taken for dead; set"
+                f" lease_seconds to {LEASE_HEARTBEATS} times heartbeat_seconds or more"
+            )
+        return self
 
     @property
     def data_path(self) -> Path:

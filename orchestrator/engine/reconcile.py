@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import psutil
 import structlog
 
 from orchestrator.core import event as ev
@@ -18,7 +17,7 @@ from orchestrator.core.errors import ConflictError, ContendedError, UnavailableE
 from orchestrator.core.ports import Clock, Sender, Signs, Store, WorkerRow
 from orchestrator.core.status import Outcome, Status
 from orchestrator.engine.control import Control
-from orchestrator.engine.place import here
+from orchestrator.engine.place import here, is_there, process_lives
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.writer import Request, Writer
 
@@ -128,12 +127,12 @@ class Reconciler:
         if self._neighbours_at is None or not timedelta(0) <= now - self._neighbours_at < FRESH:
             self._neighbours_at = now
             self._neighbours = [one for one in self.store.workers() if one.place == self._here]
-            return not all(_process_lives(one) for one in self._neighbours)
-        return not all(psutil.pid_exists(one.pid) for one in self._neighbours)
+            return not all(process_lives(one.pid) for one in self._neighbours)
+        return not all(is_there(one.pid) for one in self._neighbours)
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
         """Believes a process table at once, a lease only when it has itself been there to see it renewed."""
-        if worker.place == self._here and not _process_lives(worker):
+        if worker.place == self._here and not process_lives(worker.pid):
             return True
         since = self._leading_since or now
         return worker.alive_until < now and now - since > CERTAIN_AFTER
@@ -165,14 +164,3 @@ def _is_really_due(command: CommandEntity, now: datetime) -> bool:
     if command.status is not Status.READY or command.wake_at is None:
         return True
     return now - command.wake_at > LONG_OVERDUE
-
-
-def _process_lives(worker: WorkerRow) -> bool:
-    """Tells whether there is such a process. Should another have its id by now, the lease tells soon enough.
-
-    (When it was born would tell, but not to somebody whose clock has been set since.)
-    """
-    try:
-        return bool(psutil.Process(worker.pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

@@ -73,6 +73,14 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         load_settings()
 
 
+@pytest.mark.parametrize(("heartbeat", "lease"), [(1.0, 2.9), (1.0, 1.2), (5.0, 3.0)])
+def test_a_lease_that_a_late_heartbeat_would_break_is_refused(
+    heartbeat: float, lease: float
+) -> None:
+    with pytest.raises(BadInputError, match="would be taken for dead; set lease_seconds to 3 "):
+        load_settings(heartbeat_seconds=heartbeat, lease_seconds=lease)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a user works in."""
