@@ -35,7 +35,7 @@ MENU = Menu(
     seconds=1.5,
     good=(*("succeed",) * 8, *("task",) * 4, "flaky", "flaky", "postpone", "vendor", "vendor", "crash"),
     # No `task_frozen`: how a wait of half a minute ends is for the simulation to see.
-    bad=("refuse", "raise", "hang", "task_fails", "task_refused", "task_lost",
+    bad=("refuse", "raise", "unstorable", "hang", "task_fails", "task_refused", "task_lost",
          "vendor_fails", "vendor_silent", "vendor_quiet"),
     ends=(*("succeed",) * 6, "flaky"),
     undos=(*("succeed",) * 5, "flaky", "task", "task"),

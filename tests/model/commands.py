@@ -30,12 +30,15 @@ from orchestrator import (
     sequence,
 )
 from orchestrator.core.plan import Part
+from tests.model.odd import ODD_ERRORS, ODD_WAITS, UNSTORABLE, one_of
 from tests.model.outside import SYSTEM, Folder, Outside
 from tests.model.plans import VENDORS, Node, from_json
 from tests.model.world import FileWorld, World
 
 RETRY = Retry(attempts=6, first=timedelta(seconds=0.2), most=timedelta(seconds=1))
 HANG_TIMEOUT = timedelta(seconds=2)
+HANGS = {"hang": 6.0, "stuck": 6_000.0}  # seconds
+ONCE = Retry(attempts=1)  # each call that is stuck takes a thread for good
 TASK_TIMEOUT = timedelta(seconds=30)
 FROZEN_TIMEOUT = timedelta(seconds=6)
 VENDOR_LEASE = timedelta(seconds=5)
@@ -69,25 +72,27 @@ class Scripted(Command):
             world.note(run, verb)
             return self._task(script, verb)
         tally = world.tally(run, verb)
-        if script == "hang":
+        if script in HANGS:
             world.note(run, "hang", did=False)
-            world.hang(3 * HANG_TIMEOUT.total_seconds())  # if nobody minds, it has done its work
+            world.hang(HANGS[script])  # if nobody minds, it has done its work
         elif fails(script, tally, self.times):
             world.note(run, verb, did=False)
-            self._go_wrong(script, world)
+            return self._go_wrong(script, world, len(self.name) + tally)
         world.note(run, verb)
         return f"{self.name}.{verb}"
 
-    def _go_wrong(self, script: str, world: World) -> None:
+    def _go_wrong(self, script: str, world: World, number: int) -> Any:
         match script:
             case "refuse":
                 raise Refused(f"{self.name} is refused")
             case "postpone":
-                raise TryAgain(f"{self.name} waits", after=timedelta(seconds=0.5))
+                raise TryAgain(f"{self.name} waits", after=one_of(ODD_WAITS, number))
             case "crash" | "poison":
-                world.crash()
+                return world.crash()
+            case "unstorable":
+                return one_of(UNSTORABLE, number)()
             case _:
-                raise ValueError(f"{self.name} went wrong")
+                raise one_of(ODD_ERRORS, number)(f"{self.name} went wrong")
 
     def _task(self, script: str, verb: str) -> AsyncTask[Any]:
         return AsyncTask(
@@ -103,7 +108,7 @@ class Scripted(Command):
 def fails(script: str, tally: int, times: int) -> bool:
     """Tells whether the script has its verb go wrong, when it is called for the `tally`-th time."""
     match script:
-        case "refuse" | "raise" | "poison":
+        case "refuse" | "raise" | "poison" | "unstorable":
             return True
         case "flaky" | "postpone" | "crash":
             return tally <= times
@@ -112,30 +117,30 @@ def fails(script: str, tally: int, times: int) -> bool:
 
 
 class Executes(Scripted):
-    """A leaf."""
+    """A leaf. It says a text, as its work outside does, and asks what others said."""
 
-    def execute(self, world: World, run: Run, outside: Outside) -> Any:
-        return self.act(self.does, "execute", world, run)
+    def execute(self, world: World, run: Run, outside: Outside, said: list[str]) -> AsyncTask[str]:
+        return self.act(self.does, "execute", world, run)  # type: ignore[no-any-return]
 
 
 class Ends(Command):
     """Has an `end`."""
 
-    def end(self: Scripted, outcome: Outcome, world: World, run: Run) -> None:  # type: ignore[misc]
+    def end(self: Scripted, outcome: Outcome, world: World, run: Run, said: list[str]) -> None:  # type: ignore[misc]
         self.act(self.on_end, "end", world, run)
 
 
 class Undoes(Command):
     """Has a `compensate`."""
 
-    def compensate(self: Scripted, world: World, run: Run) -> Any:  # type: ignore[misc]
+    def compensate(self: Scripted, world: World, run: Run, said: list[str]) -> Any:  # type: ignore[misc]
         return self.act(self.on_undo, "compensate", world, run)
 
 
 class Checks(Command):
     """Has a `validate`."""
 
-    def validate(self: Scripted, world: World, run: Run) -> None:  # type: ignore[misc,override]
+    def validate(self: Scripted, world: World, run: Run, said: list[str]) -> None:  # type: ignore[misc,override]
         self.act(self.on_check, "validate", world, run)
 
 
@@ -153,7 +158,7 @@ class PlansLate(Scripted):
 
     tree: dict[str, Any]
 
-    def plan(self, world: World, run: Run) -> Plan:
+    def plan(self, world: World, run: Run, said: list[str]) -> Plan:
         return plan_of(from_json(self.tree))
 
 
@@ -165,18 +170,20 @@ def _kinds() -> dict[str, type[Scripted]]:
         ("tree", Plans),
         ("late", PlansLate),
         ("hang", Executes),
+        ("stuck", Executes),
     ):
         for number in range(8):
             mixins = [
                 mixin for bit, mixin in enumerate((Ends, Undoes, Checks)) if number >> bit & 1
             ]
             kind = ".".join((stem, *(one.__name__.lower() for one in mixins)))
-            found[kind] = _make(kind, (*mixins, base), HANG_TIMEOUT if stem == "hang" else None)
+            found[kind] = _make(kind, (*mixins, base), HANG_TIMEOUT if stem in HANGS else None)
     return found
 
 
 def _make(kind: str, bases: tuple[type, ...], timeout: timedelta | None) -> type[Scripted]:
-    said = {"kind": f"model.{kind}", "label": "{name}", "retry": RETRY, "timeout": timeout}
+    retry = ONCE if kind.startswith("stuck") else RETRY
+    said = {"kind": f"model.{kind}", "label": "{name}", "retry": retry, "timeout": timeout}
     body = {"__module__": __name__, "__doc__": "A scripted command."}
     made: type[Scripted] = new_class(
         kind.title().replace(".", ""), bases, said, lambda names: names.update(body)
@@ -199,7 +206,7 @@ def command_of(node: Node) -> Command:
             when_silent=(WhenSilent.FAIL if node.does == "vendor_silent" else WhenSilent.ATTENTION),
             data={"does": node.does, "seconds": node.seconds},
         )
-    stem = "hang" if node.does == "hang" and not node.parts else "leaf"
+    stem = node.does if node.does in HANGS else "leaf"
     if node.parts:
         stem = "late" if node.is_dynamic else "tree"
     verbs = (("ends", node.end), ("undoes", node.undo), ("checks", node.check))

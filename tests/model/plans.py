@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 GOOD = ("succeed", "flaky", "postpone", "crash", "task", "vendor")
-BAD = ("refuse", "raise", "hang", "task_fails", "task_refused", "task_frozen",
+BAD = ("refuse", "raise", "unstorable", "hang", "task_fails", "task_refused", "task_frozen",
        "vendor_fails", "vendor_silent")  # fmt: skip
 UNKNOWN = ("task_lost", "vendor_quiet")
+STUCK = ("stuck",)
+"""Hangs until long after all is over. Only where threads cost nothing."""
 POISON = ("poison",)
 """Kills its worker every time. Only where the number of deaths that is borne is known and small."""
 
@@ -131,7 +133,7 @@ class Maker:
             best_effort=not is_root and rng.random() < 0.15,
             end=None if plain else self._verb(self.menu.ends, 0.3),
             undo=None if plain else self._verb(self.menu.undos, 0.5),
-            check=None if plain or does == "hang" else self._check(0.1),
+            check=None if plain or does in ("hang", "stuck") else self._check(0.1),
             locks=() if plain else locks,
         )
 

@@ -22,7 +22,7 @@ from orchestrator.store.memory import MemoryStore
 from orchestrator.testing import StageClock
 from tests.model.checker import check
 from tests.model.oracle import judge
-from tests.model.plans import Menu, draw, random_plan
+from tests.model.plans import BAD, STUCK, UNKNOWN, Menu, draw, random_plan
 from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
 from tests.simulation.crowd import Crowd, Tree
 from tests.simulation.scenery import CATALOG, OUTSIDE, VENDORS, WORLD, Broker
@@ -31,6 +31,10 @@ STEPS = 120  # of trouble, before everything calms down
 MOST_STEPS = 3_000
 RUDE = 2  # deaths of processes, freezes, missed heartbeats: fewer than a command may outlive
 DEATHS = 12
+READS_AWAY = {
+    "values": 5,
+    "get": 25,
+}  # times as often as a commit; workers read `get` when they fence
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 LEAVING = frozenset({"before_ack", "after_ack", "before_claim", "after_claim", "before_verb",
                      "after_verb", "before_start", "after_start", "before_publish",
@@ -53,6 +57,7 @@ class Play:
         self.clock = StageClock()
         self._began = self.clock.now()
         self.store = store(self.clock.now)
+        self._break_reads()
         self.catalog = CATALOG
         self.adapters = (OUTSIDE, VENDORS)
         self.fusion_s = self.rng.choice((0.0, 0.1, 1000.0))
@@ -67,7 +72,7 @@ class Play:
         self._crash_rate = self.rng.choice((0.0, 0.002, 0.01))
         self._away_rate = self.rng.choice((0.0, 0.0, 0.02))
         self.broker = Broker(self)
-        self.crowd = Crowd(self, self._trees(menu or Menu()))
+        self.crowd = Crowd(self, self._trees(menu or Menu(bad=(*BAD, *UNKNOWN, *STUCK))))
         self.workers = [self._new(Worker) for _ in range(2)]
         self.schedulers = [self._new(Scheduler) for _ in range(2)]
 
@@ -127,6 +132,22 @@ class Play:
                 raise UnavailableError(f"the connection broke {point.replace('_', ' ')}")
         if point in LEAVING and self.current is not None and self.rng.random() < 0.4:
             self.hub.switch()
+
+    def _break_reads(self) -> None:
+        """Has the database be away, now and then, while a worker reads: inputs of a verb, or what it fences."""
+        for name in READS_AWAY:
+            setattr(self.store, name, self._breaking(name, getattr(self.store, name)))
+
+    def _breaking(self, name: str, read: Callable[..., Any]) -> Callable[..., Any]:
+        def broken_at_times(*given: Any) -> Any:
+            thread = self.current
+            works = thread is not None and isinstance(thread.process, Worker)
+            if works and self.trouble and self.rng.random() < READS_AWAY[name] * self._away_rate:
+                self.count(f"database away at a read ({name})")
+                raise UnavailableError("the connection broke while something was read")
+            return read(*given)
+
+        return broken_at_times
 
     def _weather(self, way: str) -> None:
         if self.trouble and self.rng.random() < 0.05:
@@ -236,6 +257,8 @@ class Play:
         wakes += [one.wake_at for one in self.store.overdue_tasks(FAR, 100)]
         times = [(one - self._began).total_seconds() for one in wakes if one]
         times += [one["ends_at"] for one in OUTSIDE.records.values()]
+        running = [one for worker in self.workers for one in worker.runner.running.values()]
+        times += [one.expires for one in running if one.expires]
         times += [one.until or 0.0 for process in self._processes() for one in process.threads]
         now = self.time()
         return min((one - now for one in times if one > now), default=2.0) + 0.01
