@@ -6,9 +6,9 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -91,16 +91,17 @@ class Settings(BaseSettings):
             ours.append(TomlConfigSettingsSource(settings_cls, toml_file=Path(path)))
         return tuple(ours)
 
-    @model_validator(mode="after")
-    def _leases_outlive_their_renewal(self) -> Self:
-        least = LEASE_HEARTBEATS * self.heartbeat_seconds
-        if self.lease_seconds < least * (1 - 1e-9):  # 3 * 0.1 is a little more than 0.3
+    @field_validator("lease_seconds")
+    @classmethod
+    def _outlives_a_late_heartbeat(cls, lease: float, info: ValidationInfo) -> float:
+        often = info.data.get("heartbeat_seconds")  # absent where it is wrong itself
+        if often is not None and lease < LEASE_HEARTBEATS * often * (1 - 1e-9):  # 3 * 0.1 > 0.3
             raise ValueError(
-                f"lease_seconds is {self.lease_seconds:g} and heartbeat_seconds is"
-                f" {self.heartbeat_seconds:g}; living processes would be taken for dead; set"
-                f" lease_seconds to {LEASE_HEARTBEATS} times heartbeat_seconds or more"
+                f"{lease:g} is less than {LEASE_HEARTBEATS} times heartbeat_seconds ({often:g}), and"
+                f" living processes would be taken for dead; set it to"
+                f" {LEASE_HEARTBEATS * often:g} or more"
             )
-        return self
+        return lease
 
     @property
     def data_path(self) -> Path:

@@ -158,6 +158,13 @@ class SqlStore(Watching, Granting, Scheduling, Retention, Feed):
     ) -> list[Row]:
         if self.engine.dialect.name == "postgresql":
             with translated():
+                try:
+                    return statement.run_alone(self.engine, given)
+                except DBAPIError as problem:
+                    # The server may have cut us off while we were idle. A read can be asked again; of a write
+                    # nobody knows whether it took effect.
+                    if writes or not problem.connection_invalidated:
+                        raise
                 return statement.run_alone(self.engine, given)
         with self.writing() if writes else self.reading() as connection:
             return statement.run(connection, given)

@@ -248,3 +248,24 @@ def test_what_one_is_about_to_take_is_passed_over_by_others(postgres_store: SqlS
 def test_nothing_is_compiled(postgres_store: SqlStore) -> None:
     with postgres_store.engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW jit").scalar_one() == "off"
+
+
+def test_reads_are_asked_again_when_the_server_has_cut_the_connection(
+    postgres_store: SqlStore,
+) -> None:
+    services.empty_tables(postgres_store.engine)
+    store = SqlStore(postgres_store.engine)
+    put(store, root())
+
+    for read in (store.now, lambda: store.signs(NOW), lambda: store.get(root().command_id)):
+        read()  # a connection waits in the pool
+        admin = sa.create_engine(store.engine.url, poolclass=sa.NullPool)
+        with admin.connect() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+
+        assert read() is not None
