@@ -13,7 +13,12 @@ from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
-from orchestrator.core.errors import BadInputError, NotFoundError
+from orchestrator.core.errors import (
+    BadInputError,
+    ContendedError,
+    NotFoundError,
+    UnavailableError,
+)
 from orchestrator.core.ids import is_root, numbered
 from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
@@ -189,18 +194,27 @@ class Orchestrator:
         return self.store.value(self.resolve_id(command_id))
 
     def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
-        """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is."""
+        """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is.
+
+        Once begun it goes on while the database is away, and raises UnavailableError only if it still is at the end.
+        """
         began = time.monotonic()
         command = self.get(command_id)
         if command.status.is_final:
             return command
         with self._watch(command.command_id) as pause:
             while True:
-                command = self.get(command.command_id)
                 waited = time.monotonic() - began
                 left = None if timeout is None else timeout - waited
-                if command.status.is_final or (left is not None and left <= 0):
-                    return command
+                is_over = left is not None and left <= 0
+                try:
+                    command = self.get(command.command_id)
+                except (UnavailableError, ContendedError):
+                    if is_over:
+                        raise
+                else:
+                    if command.status.is_final or is_over:
+                        return command
                 # Where nobody tells us, a tenth of the time waited so far is how late we may be.
                 most = 3600.0 if left is None else left
                 pause(min(max(waited / 10, 0.002), 0.5, most), most)
