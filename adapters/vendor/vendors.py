@@ -55,7 +55,7 @@ class Vendors:
 
         One that stays silent for `stop_grace_s` leaves a task of which nobody knows how it ended.
         """
-        if task.changed_at == task.created_at:
+        if task.changed_at <= task.created_at:
             return _ended(task, TaskStatus.ABORTED, "stopped before its vendor began")
         heard, since = self._stopping.get(task.task_id, (None, 0.0))
         if heard != task.changed_at:

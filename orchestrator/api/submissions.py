@@ -23,10 +23,19 @@ def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Han
         owner=owner,
         owner_type=owner_type,
         submitted_by=caller.name,
-        idempotency_key=key,
+        idempotency_key=scoped_key(caller, key),
         correlation_id=body.correlation_id,
         deadline=body.deadline,
     )
+
+
+def scoped_key(caller: Caller, key: str | None) -> str | None:
+    """Gives an idempotency key as it is stored: callers choose theirs without knowing those of others.
+
+    All tokens of one vendor are one caller.
+    """
+    owner, owner_type = caller.owner
+    return None if key is None else f"{owner_type} {owner}: {key}"
 
 
 def check_submits(caller: Caller, kind: str, desk: Desk) -> None:

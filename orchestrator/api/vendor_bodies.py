@@ -19,7 +19,8 @@ class Registration(BaseModel):
 
     `parent` is the id of a command or of another external task; without it the task is a job of its
     own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
-    given back as it is. The vendors in `open_to` may add tasks of their own below it.
+    given back as it is. With `can_undo` the vendor is asked to undo it (topic `TOPIC.undo`) when a later part
+    fails. The vendors in `open_to` may add tasks of their own below it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -32,6 +33,7 @@ class Registration(BaseModel):
     when_silent: WhenSilent = WhenSilent.ATTENTION
     data: JsonObject = {}
     topic: Said = Field(default=EXTERNAL_KIND, max_length=255)
+    can_undo: bool = Field(default=False, strict=True)
     open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
     correlation_id: Words | None = Field(default=None, max_length=255)
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from orchestrator.api.desk import Desk
 from orchestrator.api.problems import STATUS
+from orchestrator.api.submissions import scoped_key
 from orchestrator.api.vendor_bodies import BulkAnswer, BulkNews, Claim, News, Registration
 from orchestrator.app import ID_LENGTH, Answer, Handle, VendorClaim, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
@@ -15,7 +16,7 @@ from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
-from orchestrator.core.external import EXTERNAL_KIND, VENDOR_SYSTEM
+from orchestrator.core.external import EXTERNAL_KIND, EXTERNAL_KINDS, UNDOABLE_KIND, VENDOR_SYSTEM
 from orchestrator.core.query import TaskQuery
 from orchestrator.core.status import Status
 from orchestrator.monitor.external import external_view
@@ -43,8 +44,11 @@ class Vendors:
         if vendor is None:
             raise BadInputError("vendor: say which vendor runs the task")
         _check_speaks_for(caller, vendor)
-        wanted = body.model_dump(mode="json", exclude={"parent", "vendor", "correlation_id"})
-        command = self._orchestrator.make(EXTERNAL_KIND, {"vendor": vendor, **wanted})
+        apart = {"parent", "vendor", "correlation_id", "can_undo"}
+        wanted = body.model_dump(mode="json", exclude=apart)
+        kind = UNDOABLE_KIND if body.can_undo else EXTERNAL_KIND
+        command = self._orchestrator.make(kind, {"vendor": vendor, **wanted})
+        key = scoped_key(caller, key)
         if body.parent is None:
             return self._orchestrator.submit(
                 command,
@@ -77,7 +81,7 @@ class Vendors:
                 raise
             except ConflictError:
                 found = self._orchestrator.get(parent)
-                begins = found.kind == EXTERNAL_KIND and found.status in BEGINNING
+                begins = found.kind in EXTERNAL_KINDS and found.status in BEGINNING
                 if not begins or time.monotonic() >= until:
                     raise
             time.sleep(LOOK_AGAIN_S)
@@ -216,7 +220,7 @@ class Vendors:
             raise NotFoundError(f"there is no command {task_id}")
         tasks = self._orchestrator.tasks([command.command_id])
         task = tasks[-1] if tasks and tasks[-1].system == VENDOR_SYSTEM else None
-        if task is None and external and command.kind != EXTERNAL_KIND:
+        if task is None and external and command.kind not in EXTERNAL_KINDS:
             raise NotFoundError(
                 f"command {command.command_id} ({command.kind}) is not an external task"
             )

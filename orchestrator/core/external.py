@@ -13,6 +13,10 @@ from orchestrator.core.command import Command
 
 VENDOR_SYSTEM = "vendor"
 EXTERNAL_KIND = "external"
+UNDOABLE_KIND = "external.undoable"
+EXTERNAL_KINDS = (EXTERNAL_KIND, UNDOABLE_KIND)
+UNDO = ".undo"
+"""What the topic of a task ends in that asks a vendor to undo what it did."""
 
 
 class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
@@ -40,6 +44,22 @@ class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
         )
 
 
+class UndoableExternalTask(ExternalTask, kind=UNDOABLE_KIND, label="{description}"):
+    """A task whose vendor undoes it when a later part fails: it is asked to, on the topic `TOPIC.undo`."""
+
+    def compensate(self) -> AsyncTask[Any]:
+        return AsyncTask(
+            system=VENDOR_SYSTEM,
+            scope=self.vendor,
+            verb=f"{self.topic}{UNDO}",
+            request=self.data,
+            description=f"Undo: {self.description}",
+            timeout=_seconds(self.timeout_s),
+            lease=_seconds(self.lease_s),
+            when_silent=WhenSilent.ATTENTION,
+        )
+
+
 def external(
     vendor: str,
     description: str,
@@ -50,15 +70,18 @@ def external(
     data: dict[str, Any] | None = None,
     open_to: Iterable[str] = (),
     topic: str = EXTERNAL_KIND,
+    can_undo: bool = False,
 ) -> ExternalTask:
     """Puts a vendor's task into a plan.
 
     It waits until the vendor reports its end. Silence past `lease` is shown as stale and then handled
     as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read. The vendors in
     `open_to` may add tasks of their own below it; nobody else but the vendor itself may. `topic` is
-    what its programs ask for when they fetch work.
+    what its programs ask for when they fetch work. With `can_undo` the vendor is asked to undo it when a later part
+    fails: a task on the topic `TOPIC.undo`. Without, it stays as it is, and says that it was not undone.
     """
-    return ExternalTask(
+    kind = UndoableExternalTask if can_undo else ExternalTask
+    return kind(
         vendor=vendor,
         description=description,
         lease_s=lease.total_seconds() if lease else None,

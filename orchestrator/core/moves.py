@@ -28,6 +28,7 @@ from orchestrator.core.ending import (
     worse,
 )
 from orchestrator.core.entity import CommandEntity
+from orchestrator.core.external import EXTERNAL_KIND
 from orchestrator.core.reaction import (
     AnyEffect,
     Effect,
@@ -259,7 +260,7 @@ def undo(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reactio
 
 def pass_undo(c: CommandEntity, _: ev.Undo, _now: datetime, _policy: Policy) -> Reaction:
     """There is nothing to undo here; the word goes to whoever came before."""
-    return Reaction(c, (undo_goes_on(c),))
+    return Reaction(left_as_it_is(c), (undo_goes_on(c),))
 
 
 def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Policy) -> Reaction:
@@ -267,6 +268,17 @@ def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Polic
     c = c._replace(pending=c.pending - 1)
     if c.pending:
         return Reaction(c)
+    if c.outcome is Outcome.SUCCEEDED and c.kind == EXTERNAL_KIND:
+        # What was added below it is undone; its own work is not, for its vendor does not undo.
+        as_before = c._replace(status=Status.SUCCEEDED, phase=Phase.EXECUTE)
+        return pass_undo(as_before, ev.Undo(), now, policy)
     if c.outcome is Outcome.SUCCEEDED:
         return compensated(c, now)
     return finish(c, c.outcome or Outcome.FAILED, now, policy)
+
+
+def left_as_it_is(c: CommandEntity) -> CommandEntity:
+    """Says in words that a vendor's work was not undone, where nobody can ask for it."""
+    if c.kind != EXTERNAL_KIND or c.status is not Status.SUCCEEDED:
+        return c
+    return c._replace(message="not undone: its vendor did not say that it can undo")

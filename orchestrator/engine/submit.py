@@ -20,7 +20,7 @@ from orchestrator.core.errors import (
     NotFoundError,
     UnavailableError,
 )
-from orchestrator.core.external import EXTERNAL_KIND
+from orchestrator.core.external import EXTERNAL_KINDS
 from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
 from orchestrator.engine.grants import check_let_in
@@ -248,7 +248,7 @@ def _check_takes_parts(unit: UnitOfWork, parent: CommandEntity) -> None:
             f"command {parent.command_id} ({parent.kind}) is {standing}; parts can be added only"
             " while it waits for its parts or for work outside"
         )
-    task = unit.tx.open_task(parent.command_id) if parent.kind == EXTERNAL_KIND else None
+    task = unit.tx.open_task(parent.command_id) if parent.kind in EXTERNAL_KINDS else None
     if task is not None and task.status.has_ended:
         raise ConflictError(
             f"external task {parent.command_id} ({parent.label}) was reported to have"

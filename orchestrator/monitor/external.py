@@ -8,9 +8,11 @@ from typing import Any
 
 from orchestrator.core.entity import CLAIMED_BY, CommandEntity, TaskEntity
 from orchestrator.core.external import EXTERNAL_KIND
-from orchestrator.core.status import Status, TaskState
+from orchestrator.core.status import Phase, Status, TaskState
 from orchestrator.monitor.shapes import ExternalView
 from orchestrator.monitor.views import instant
+
+UNDOING = (Phase.COMPENSATE, Phase.START_COMPENSATE, Phase.UNDO_PARTS)
 
 
 def external_view(
@@ -47,6 +49,8 @@ def external_view(
 
 def state_of(command: CommandEntity, task: TaskEntity | None) -> str:
     """Gives the word for where it stands: of a task, and of a sub-task that was added to one."""
+    if command.phase in UNDOING and not command.status.is_final:
+        return "undoing"
     match command.status:
         case Status.SUCCEEDED:
             return "completed"

@@ -187,7 +187,8 @@ class ExternalView(TypedDict):
     """A task that a vendor runs.
 
     `state` is where it stands in a word: `waiting` until its vendor's first sign of life, then `started` (a sub-task:
-    `running`), and `completed`, `failed`, `stopped`, `skipped`, `undone`, or `unknown` when nobody can say. `attempt`
+    `running`), and `completed`, `failed`, `stopped`, `skipped`,
+    `undoing`, `undone`, or `unknown` when nobody can say. `attempt`
     tells the lives of a restarted task apart, and is null until its turn has come. `claim` counts how often a program
     has taken the task, `claimed_by` is the one that has it. The ETag names both.
     `id` is that of its command, `status` how the command stands, `task_status` what the vendor said

@@ -99,7 +99,7 @@ class Granting(Reading):
                 _t.status == TaskStatus.RUNNING.value,
                 sa.or_(
                     _t.claimed_until <= offer.at,
-                    sa.and_(_t.claimed_until.is_(None), _t.changed_at == _t.created_at),
+                    sa.and_(_t.claimed_until.is_(None), _t.changed_at <= _t.created_at),
                 ),
             )
             .order_by(_t.created_at, _t.task_id)

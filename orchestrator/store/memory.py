@@ -165,7 +165,7 @@ class MemoryTransaction:
             for one in self._books.tasks.values()
             if one.command_id == command_id and one.state is not TaskState.CLEARED
         ]
-        return max(found, key=lambda one: one.created_at, default=None)
+        return max(found, key=lambda one: (one.created_at, one.attempt), default=None)
 
     def find_task(self, report: TaskReport) -> TaskEntity | None:
         if report.task_id is not None:

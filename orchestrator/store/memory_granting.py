@@ -50,7 +50,7 @@ class MemoryGranting:
             and (not offer.topics or one.verb in offer.topics)
             and (one.state, one.status) == (TaskState.POLLING, TaskStatus.RUNNING)
             and (
-                one.changed_at == one.created_at
+                one.changed_at <= one.created_at
                 if one.claimed_until is None
                 else one.claimed_until <= offer.at
             )

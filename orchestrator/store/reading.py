@@ -167,7 +167,7 @@ class Reading:
         statement = (
             sa.select(async_task)
             .where(async_task.c.command_id.in_(list(command_ids)))
-            .order_by(async_task.c.created_at)
+            .order_by(async_task.c.created_at, async_task.c.attempt)
         )
         with self.reading() as connection:
             return [codec.to_task(row) for row in connection.execute(statement)]

@@ -211,7 +211,7 @@ class SqlTransaction:
             sa.select(async_task)
             .where(async_task.c.command_id == command_id)
             .where(async_task.c.state != TaskState.CLEARED)
-            .order_by(async_task.c.created_at.desc())
+            .order_by(async_task.c.created_at.desc(), async_task.c.attempt.desc())
             .limit(1)
             .with_for_update()
         )

@@ -122,7 +122,11 @@ def _counted_twice(log: Iterable[Transition]) -> Iterator[str]:
         if one.path[-1] not in FINAL or len(one.path) == 1:
             continue
         before = ended.get(one.command_id)
-        undone = one.path[-1] is Status.COMPENSATED and before is not None
+        # A vendor's task that is not undone itself succeeds anew when what was below it has been.
+        undoing = one.path[-1] is Status.COMPENSATED or (
+            one.path[-1] is Status.SUCCEEDED and "PartUndone" in one.causes
+        )
+        undone = undoing and before is not None
         if before is not None and not (undone and before.path[-1] is Status.SUCCEEDED):
             yield (
                 f"{one.command_id} ended twice: {before.path[-1]} at event {before.seq},"

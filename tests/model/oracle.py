@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.core.entity import CommandEntity
+from orchestrator.core.external import EXTERNAL_KIND
 from orchestrator.core.status import Outcome, Phase, Status
 from tests.model.commands import TASK_TIMEOUT
 from tests.model.plans import GOOD, UNKNOWN, VENDORS, Node
@@ -85,7 +86,8 @@ class _Oracle:
         elif outcome is S:
             late = command.command_id in self._late  # parts that a vendor added
             undoes = node.undo or late or self._parts.get(command.command_id)
-            over = Status.COMPENSATED if undone and undoes else Status.SUCCEEDED
+            keeps = command.kind == EXTERNAL_KIND  # its vendor does not undo, whatever was below it
+            over = Status.COMPENSATED if undone and undoes and not keeps else Status.SUCCEEDED
             self._expect(node, command, {over})
         else:
             self._expect(node, command, {Status.FAILED if outcome is F else Status.STOPPED})
