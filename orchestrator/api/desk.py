@@ -54,7 +54,9 @@ class Desk:
         return VendorMonitor(self.orchestrator.store, self.orchestrator.catalog, vendor)
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(
+    request: Request,
+) -> Desk:  # not a thread for each of what only looks something up
     """Gives the desk of the app that the request came to."""
     desk: Desk = request.app.state.desk
     return desk

@@ -31,12 +31,12 @@ class BulkAnswers(TypedDict):
 router = APIRouter(prefix="/external-tasks", tags=["external tasks"])
 
 
-def vendors_at(desk: AtDesk) -> Vendors:
+async def vendors_at(desk: AtDesk) -> Vendors:
     """Gives the counter where vendors are served."""
     return Vendors(desk)
 
 
-def life_of(if_match: Annotated[str | None, Header()] = None) -> Life:
+async def life_of(if_match: Annotated[str | None, Header()] = None) -> Life:
     """Reads the attempt and the claim that a report is about. Raises BadInputError."""
     if if_match is None or if_match.strip() == "*":
         return ANY_LIFE

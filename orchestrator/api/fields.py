@@ -64,7 +64,7 @@ Seconds = Annotated[float, Field(strict=True, gt=0, le=MOST_S, allow_inf_nan=Fal
 Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(seconds=MOST_S))]
 
 
-def refuse_unknown_words(request: Request) -> None:
+async def refuse_unknown_words(request: Request) -> None:
     """Raises RequestValidationError for a word in the query that the route does not know, and for NUL in any."""
     wrong: list[dict[str, Any]] = []
     if request.query_params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated
 
@@ -35,8 +35,8 @@ def caller_of(request: Request, desk: AtDesk) -> Caller:
     return token.bearer()
 
 
-def _who_may(permission: Permission) -> Callable[[Caller], Caller]:
-    def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+def _who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
         caller.need(permission)
         return caller
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -175,7 +174,7 @@ def to_transition(row: sa.Row[Any]) -> Transition:
 
 def task_row(task: TaskEntity) -> dict[str, Any]:
     """Gives all columns of an async task."""
-    return asdict(task)
+    return {name: getattr(task, name) for name in TASK_COLUMNS}  # `asdict` would copy its JSON
 
 
 def to_task(row: Iterable[Any]) -> TaskEntity:

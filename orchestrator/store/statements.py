@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from orchestrator.core.status import Status
+from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec
 from orchestrator.store.direct import Direct
 from orchestrator.store.tables import async_task, command_entity, command_sequence, event
@@ -252,19 +252,35 @@ class Statements:
         )
 
     @cached_property
-    def insert_tasks(self) -> sa.Insert:
+    def insert_tasks(self) -> Direct:
         rows = self._rows(async_task, codec.TASK_COLUMNS)
-        return sa.insert(async_task).from_select(
-            codec.TASK_COLUMNS, sa.select(*(rows.c[name] for name in codec.TASK_COLUMNS))
+        return self._direct(
+            sa.insert(async_task).from_select(
+                codec.TASK_COLUMNS, sa.select(*(rows.c[name] for name in codec.TASK_COLUMNS))
+            )
         )
 
     @cached_property
-    def save_tasks(self) -> sa.Update:
+    def open_task(self) -> Direct:
+        """Gives the newest task of a command that has not been cleared, locked."""
+        columns = async_task.c
+        return self._direct(
+            sa.select(async_task)
+            .where(self.ids_in(columns.command_id), columns.state != TaskState.CLEARED.value)
+            .order_by(columns.created_at.desc(), columns.attempt.desc())
+            .limit(1)
+            .with_for_update()
+        )
+
+    @cached_property
+    def save_tasks(self) -> Direct:
         rows = self._rows(async_task, codec.TASK_COLUMNS)
         changed = {
             async_task.c[name]: rows.c[name] for name in codec.TASK_COLUMNS if name != "task_id"
         }
-        return sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
+        return self._direct(
+            sa.update(async_task).values(changed).where(async_task.c.task_id == rows.c.task_id)
+        )
 
 
 VALUES = sa.select(_c.command_id, _c.return_value).where(

@@ -11,12 +11,17 @@ import sqlalchemy as sa
 
 from orchestrator.core.access import Role, Token, digest_of
 from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
+from orchestrator.store.direct import Direct
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.tables import api_token
 
 SECRET_BYTES = 32
 PREFIX = "orc_"  # lets people and secret scanners tell what the string is
 _t = api_token.c
+COLUMNS = (
+    _t.name, _t.role, _t.digest, _t.created_at, _t.revoked_at, _t.expires_at, _t.vendor,
+    _t.acts_for_others,
+)  # fmt: skip
 
 
 class SqlTokens:
@@ -24,6 +29,9 @@ class SqlTokens:
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
+        # Asked with every request.
+        by_digest = sa.select(*COLUMNS).where(_t.digest == sa.bindparam("digest"))
+        self._found = Direct(by_digest, store.engine.dialect.name)
 
     def create(
         self,
@@ -65,18 +73,18 @@ class SqlTokens:
 
     def find(self, digest: str) -> Token | None:
         """Gives the token with that digest that is in force, or None."""
-        statement = sa.select(api_token).where(_t.digest == digest, _t.revoked_at.is_(None))
-        with self._store.reading() as connection:
-            row = connection.execute(statement).first()
-        if row is None or (row.expires_at is not None and row.expires_at <= self._store.now()):
+        rows = self._store.alone(self._found, {"digest": digest})
+        found = _token(rows[0]) if rows else None
+        if found is None or found.revoked_at is not None:
             return None
-        return _token(row)
+        is_over = found.expires_at is not None and found.expires_at <= self._store.now()
+        return None if is_over else found
 
     def list(self) -> Sequence[Token]:
         """Gives all tokens by name, revoked ones included."""
         with self._store.reading() as connection:
             return [
-                _token(row) for row in connection.execute(sa.select(api_token).order_by(_t.name))
+                _token(row) for row in connection.execute(sa.select(*COLUMNS).order_by(_t.name))
             ]
 
     def revoke(self, name: str) -> None:
@@ -90,16 +98,17 @@ class SqlTokens:
             raise NotFoundError(f"there is no token {name!r} in force")
 
 
-def _token(row: sa.Row[Any]) -> Token:
+def _token(row: Any) -> Token:
+    name, role, digest, created_at, revoked_at, expires_at, vendor, acts_for_others = row
     return Token(
-        name=row.name,
-        role=Role(row.role),
-        digest=row.digest,
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
-        expires_at=row.expires_at,
-        vendor=row.vendor,
-        acts_for_others=bool(row.acts_for_others),
+        name=name,
+        role=Role(role),
+        digest=digest,
+        created_at=created_at,
+        revoked_at=revoked_at,
+        expires_at=expires_at,
+        vendor=vendor,
+        acts_for_others=bool(acts_for_others),
     )
 
 

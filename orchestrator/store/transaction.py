@@ -204,19 +204,12 @@ class SqlTransaction:
 
     def insert_task(self, task: TaskEntity) -> None:
         rows = codec.json_rows([codec.task_row(task)])
-        self._connection.execute(self._known.insert_tasks, {"rows": rows})
+        self._known.insert_tasks.count(self._connection, {"rows": rows})
 
     def open_task(self, command_id: str) -> TaskEntity | None:
-        statement = (
-            sa.select(async_task)
-            .where(async_task.c.command_id == command_id)
-            .where(async_task.c.state != TaskState.CLEARED)
-            .order_by(async_task.c.created_at.desc(), async_task.c.attempt.desc())
-            .limit(1)
-            .with_for_update()
-        )
-        row = self._connection.execute(statement).first()
-        return None if row is None else codec.to_task(row)
+        given = {"ids": self._known.ids([command_id])}
+        rows = self._known.open_task.run(self._connection, given)
+        return codec.to_task(rows[0]) if rows else None
 
     def find_task(self, report: TaskReport) -> TaskEntity | None:
         statement = sa.select(async_task).with_for_update()
@@ -235,7 +228,7 @@ class SqlTransaction:
     def save_tasks(self, tasks: Sequence[TaskEntity]) -> None:
         for chunk in chunks(tasks):
             rows = codec.json_rows(codec.task_row(one) for one in chunk)
-            self._connection.execute(self._known.save_tasks, {"rows": rows})
+            self._known.save_tasks.count(self._connection, {"rows": rows})
 
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         known = sa.select(idempotency_key.c.digest, idempotency_key.c.command_id).where(
