@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,39 @@ class Slips(Command, kind="test.slips"):
         return dict[str, Any]()["nothing"] if verb == self.verb else None
 
 
-KINDS: tuple[type[Command], ...] = (Note, Refuse, Guarded, Hosted, Wide, Broken, Slips)
+class Carve(Command, kind="story.carve", label="Carve out a LUN"):
+    """Makes room for a clone; undone by giving it back."""
+
+    def execute(self) -> str:
+        return "lun-7"
+
+    def compensate(self) -> None:
+        return None
+
+
+class RapidClone(Command, kind="story.rapid_clone", label="Clone {vm}"):
+    """A step of ours, one of the vendor's, and another of ours."""
+
+    vm: str
+
+    def plan(self) -> Plan:
+        clone = external(
+            "acme", "Clone the LUN", topic="clone", lease=timedelta(minutes=5), can_undo=True
+        )
+        return sequence(Carve(), clone, Note(text="attach"))
+
+
+KINDS: tuple[type[Command], ...] = (
+    Note,
+    Refuse,
+    Guarded,
+    Hosted,
+    Wide,
+    Broken,
+    Carve,
+    RapidClone,
+    Slips,
+)
 
 
 @dataclass(slots=True)
