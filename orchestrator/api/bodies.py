@@ -20,7 +20,10 @@ Statuses = Annotated[list[str] | None, Query(description="repeated, or separated
 
 
 class Submission(BaseModel):
-    """A command to submit. `deadline` is a time, or how long from now (ISO-8601 or seconds)."""
+    """A command to submit. `deadline` is a time, or how long from now (ISO-8601 or seconds).
+
+    With `parent` it is added to a command that waits for its parts or for work outside.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,6 +32,7 @@ class Submission(BaseModel):
     owner: Said | None = Field(default=None, min_length=1, max_length=255)
     correlation_id: Words | None = Field(default=None, max_length=255)
     deadline: AwareDatetime | Span | None = None
+    parent: Words | None = Field(default=None, max_length=100)
 
 
 class Order(BaseModel):

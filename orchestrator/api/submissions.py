@@ -6,7 +6,7 @@ from orchestrator.api.bodies import Submission, check_deadline
 from orchestrator.api.desk import Desk
 from orchestrator.app import Handle
 from orchestrator.core.access import Caller, GrantAbout, Permission, Role, Sight, is_of_vendor
-from orchestrator.core.errors import NotAllowedError, NotFoundError
+from orchestrator.core.errors import BadInputError, NotAllowedError, NotFoundError
 
 
 def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Handle:
@@ -17,6 +17,21 @@ def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Han
         caller.need(Permission.ACT_FOR_OTHERS)
         owner, owner_type = body.owner, "user"
     command = desk.orchestrator.make(body.kind, body.parameters)
+    if body.parent is not None:
+        if body.deadline is not None or body.correlation_id is not None:
+            raise BadInputError(
+                "deadline, correlation_id: a part has those of its root; leave them out"
+            )
+        check_sees(caller, body.parent, desk)
+        return desk.orchestrator.attach(
+            body.parent,
+            command,
+            owner=owner,
+            owner_type=owner_type,
+            submitted_by=caller.name,
+            idempotency_key=scoped_key(caller, key),
+            vendor=caller.vendor,
+        )
     check_deadline(body.deadline, desk.orchestrator.store.now())
     return desk.orchestrator.submit(
         command,
@@ -27,6 +42,19 @@ def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Han
         correlation_id=body.correlation_id,
         deadline=body.deadline,
     )
+
+
+def check_sees(caller: Caller, command_id: str, desk: Desk) -> None:
+    """Raises NotFoundError for what the caller sees nothing of, and was not let in at."""
+    command = desk.orchestrator.get(command_id)
+    if desk.sees(caller).sight(command) is not Sight.NOTHING:
+        return
+    store = desk.orchestrator.store
+    granted = store.grants(
+        vendor=caller.vendor, about=GrantAbout.COMMAND, subject=command.command_id
+    )
+    if not granted:
+        raise NotFoundError(f"there is no command {command_id}")
 
 
 def scoped_key(caller: Caller, key: str | None) -> str | None:

@@ -275,6 +275,9 @@ class Store(Protocol):
     def of_vendor(self, vendor: str, root_ids: Collection[str]) -> list[CommandEntity]:
         """Gives what belongs to a vendor in these trees."""
 
+    def depth(self, command_id: str) -> int:
+        """Gives how many levels there are from the root down to a command; 1 for a root, 0 for none."""
+
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""
 

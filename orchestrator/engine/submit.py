@@ -189,6 +189,11 @@ class Submitter:
         parent = self.writer.store.get(parent_id)
         if parent is None:
             raise NotFoundError(f"there is no command {parent_id}")
+        if self.writer.store.depth(parent_id) >= self.limits.depth:
+            raise BadInputError(
+                f"parent: command {parent_id} ({parent.kind}) lies {self.limits.depth} levels deep;"
+                " nothing can be added below it"
+            )
         rows = self._rows_of_part(parent, command, origin)
         child = rows[0].entity.command_id
         known: list[str] = []

@@ -131,6 +131,18 @@ class Granting(Reading):
                 for row in connection.execute(sa.select(api_process))
             ]
 
+    def depth(self, command_id: str) -> int:
+        """Gives how many levels there are from the root down to a command; 1 for a root, 0 for none."""
+        level = sa.literal(1).label("level")
+        here = sa.select(_c.parent_id, level).where(_c.command_id == command_id)
+        chain = here.cte("above", recursive=True)
+        above = sa.select(_c.parent_id, (chain.c.level + 1).label("level")).join(
+            chain, _c.command_id == chain.c.parent_id
+        )
+        chain = chain.union_all(above)
+        with self.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(chain.c.level))).scalar() or 0
+
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""
         statement = sa.select(_a.actor).where(_a.command_id == command_id, _a.verb.in_(SUBMISSIONS))

@@ -64,6 +64,13 @@ class MemoryGranting:
     def doors(self) -> list[OpenDoor]:
         return list(self.books.doors.values())
 
+    def depth(self, command_id: str) -> int:
+        levels, above = 0, self.books.commands.get(command_id)
+        while above is not None:
+            levels += 1
+            above = self.books.commands.get(above.parent_id or "")
+        return levels
+
     def submitter(self, command_id: str) -> str | None:
         noted = (
             actor

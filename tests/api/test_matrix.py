@@ -262,6 +262,31 @@ def test_a_vendor_submits_and_steers_what_it_was_granted(world: World) -> None:
     assert stopped.status_code == 200
 
 
+def test_a_vendor_adds_steps_of_ours_to_its_own_task(world: World) -> None:
+    vendor, path = world.clients["vendor"], f"{V1}/commands"
+    task = vendor.post(TASKS, json={"description": "wizard"}).json()
+    world.house.stage.play()
+    step = {"kind": "test.note", "parent": task["id"]}
+
+    added = vendor.post(path, json=step)
+    not_granted = vendor.post(path, json={**step, "kind": "test.wide"})
+    elsewhere = vendor.post(path, json={**step, "parent": world.users})
+    enclosing = vendor.post(path, json={**step, "parent": world.enclosing})
+    dated = vendor.post(path, json={**step, "deadline": 60})
+    vendor.patch(f"{TASKS}/{task['id']}", json={"status": "succeeded"})
+    world.house.stage.play()
+
+    assert (added.status_code, added.json()["parent_id"]) == (201, task["id"])
+    assert [one.status_code for one in (not_granted, elsewhere, enclosing, dated)] == [
+        403,
+        404,
+        403,
+        422,
+    ]
+    assert vendor.get(f"{path}/{added.json()['id']}").json()["status"] == "succeeded"
+    assert vendor.get(f"{path}/{task['id']}").json()["status"] == "succeeded"
+
+
 def test_only_who_acts_for_others_names_another_owner(world: World) -> None:
     trusted = world.house.client("portal", Role.OPERATOR, acts_for_others=True)
     body = {"kind": "test.note", "owner": "bob"}

@@ -19,8 +19,9 @@ from orchestrator import (
     sequence,
 )
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import ConflictError, NotFoundError
+from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
 from orchestrator.core.status import Outcome, Status, TaskState
+from orchestrator.engine.tree import Limits
 from orchestrator.testing import Stage
 from tests.engine.acts import POLL, Diary, Group, Outside, Step, Work
 from tests.engine.conftest import Stages
@@ -216,6 +217,19 @@ def test_a_silent_vendor_is_shown_as_stale(stages: Stages) -> None:
     assert stale.status is Status.NEEDS_ATTENTION
     assert stale.message is not None
     assert stale.message.startswith("stale: no report on 'Clone it' from acme for 60 s")
+
+
+def test_nothing_is_added_deeper_than_plans_may_be() -> None:
+    stage = Stage((), limits=Limits(depth=3))
+    parent = stage.submit(external("acme", "Level 1"))
+    for level in (2, 3):
+        stage.play()
+        sub = external("acme", f"Level {level}")
+        parent = stage.orchestrator.attach(parent, sub, owner="acme").id
+    stage.play()
+
+    with pytest.raises(BadInputError, match="lies 3 levels deep"):
+        stage.orchestrator.attach(parent, external("acme", "Level 4"), owner="acme")
 
 
 def test_a_lease_runs_only_from_the_first_sign_of_life(stages: Stages) -> None:

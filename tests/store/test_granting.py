@@ -11,7 +11,7 @@ from orchestrator.core.ids import root_id
 from orchestrator.core.ports import Store
 from orchestrator.core.query import CommandQuery, Offer
 from orchestrator.core.status import TaskState
-from tests.store.rows import NOW, SECOND, put, put_tasks, root, task
+from tests.store.rows import NOW, SECOND, put, put_tasks, put_tree, root, task
 
 COMMAND, KIND = GrantAbout.COMMAND, GrantAbout.KIND
 
@@ -104,3 +104,10 @@ def test_tasks_are_offered_that_nobody_has_begun_or_that_were_let_go(store: Stor
     assert found == [free, let_go, other]
     assert [one.task_id for one in resize] == [other]
     assert [one.task_id for one in first] == [free]
+
+
+def test_the_depth_of_a_command_is_counted_from_its_root(store: Store) -> None:
+    tree = put_tree(store, 1, parts=2)
+
+    assert [store.depth(one.command_id) for one in tree] == [1, 2, 2]
+    assert store.depth(root_id(99)) == 0
