@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from orchestrator.api.fields import Json, JsonObject, Said, Seconds, Share, Words
 from orchestrator.app import ID_LENGTH
 from orchestrator.core.asynctask import WhenSilent
-from orchestrator.core.external import EXTERNAL_KIND
+from orchestrator.core.external import EXTERNAL_KIND, MOST_WEIGHT
 from orchestrator.monitor.shapes import ExternalView
 
 
@@ -33,6 +33,7 @@ class Registration(BaseModel):
     when_silent: WhenSilent = WhenSilent.ATTENTION
     data: JsonObject = {}
     topic: Said = Field(default=EXTERNAL_KIND, max_length=255)
+    weight: int = Field(default=1, strict=True, ge=1, le=MOST_WEIGHT)
     can_undo: bool = Field(default=False, strict=True)
     open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
     correlation_id: Words | None = Field(default=None, max_length=255)

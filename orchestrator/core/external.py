@@ -15,6 +15,7 @@ VENDOR_SYSTEM = "vendor"
 EXTERNAL_KIND = "external"
 UNDOABLE_KIND = "external.undoable"
 EXTERNAL_KINDS = (EXTERNAL_KIND, UNDOABLE_KIND)
+MOST_WEIGHT = 1_000
 UNDO = ".undo"
 """What the topic of a task ends in that asks a vendor to undo what it did."""
 
@@ -30,6 +31,7 @@ class ExternalTask(Command, kind=EXTERNAL_KIND, label="{description}"):
     data: dict[str, Any] = Field(default_factory=dict)
     open_to: tuple[str, ...] = ()
     topic: str = EXTERNAL_KIND
+    weight: int = Field(default=1, ge=1, le=MOST_WEIGHT)
 
     def execute(self) -> AsyncTask[Any]:
         return AsyncTask(
@@ -71,6 +73,7 @@ def external(
     open_to: Iterable[str] = (),
     topic: str = EXTERNAL_KIND,
     can_undo: bool = False,
+    weight: int = 1,
 ) -> ExternalTask:
     """Puts a vendor's task into a plan.
 
@@ -78,7 +81,8 @@ def external(
     as `when_silent` says; `timeout` bounds the whole. `data` is JSON for the vendor to read. The vendors in
     `open_to` may add tasks of their own below it; nobody else but the vendor itself may. `topic` is
     what its programs ask for when they fetch work. With `can_undo` the vendor is asked to undo it when a later part
-    fails: a task on the topic `TOPIC.undo`. Without, it stays as it is, and says that it was not undone.
+    fails: a task on the topic `TOPIC.undo`. Without, it stays as it is, and says that it was not undone. `weight` is
+    what it counts for in the progress of what encloses it.
     """
     kind = UndoableExternalTask if can_undo else ExternalTask
     return kind(
@@ -90,6 +94,7 @@ def external(
         data=data or {},
         open_to=tuple(open_to),
         topic=topic,
+        weight=weight,
     )
 
 

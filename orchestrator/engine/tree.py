@@ -129,15 +129,17 @@ class TreeBuilder:
         payload = Payload(self._parameters(command, known.kind))
         locks = locks_of(command) if known.defines("locks") else ()
         about = locks[0] if locks else None
+        weight = known.command.declared.weight
         if isinstance(command, ExternalTask):  # whoever submits it, it is the vendor's
             place = {**place, "owner_id": command.vendor, "owner_type": VENDOR_OWNED}
+            weight = command.weight
         entity = like._replace(
             kind=known.kind,
             version=known.version,
             label=label_of(command),
             verbs=known.verbs,
             locks=locks,
-            weight=known.command.declared.weight,
+            weight=weight,
             entity_type=about.entity_type if about else None,
             entity_id=about.entity_id if about else None,
             **place,

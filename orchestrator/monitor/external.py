@@ -37,6 +37,8 @@ def external_view(
         "claimed_until": instant(task.claimed_until) if task else None,
         "task_status": task.status.value if task else None,
         "progress": command.progress,
+        "weight": command.weight,
+        "sub_tasks": command.parts,
         "message": command.message,
         "data": dict(task.request if task else parameters.get("data") or {}),
         "stop_requested": task.stop_requested if task else command.stopping is not None,

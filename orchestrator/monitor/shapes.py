@@ -208,6 +208,8 @@ class ExternalView(TypedDict):
     claim: int | None
     claimed_by: str | None
     claimed_until: str | None
+    weight: int
+    sub_tasks: int
     task_status: str | None
     progress: float | None
     message: str | None

@@ -93,6 +93,20 @@ def test_tasks_are_nested_under_commands_and_tasks(vendor: httpx.Client, stage: 
     assert stage.orchestrator.get(top["id"]).status == "succeeded"
 
 
+def test_the_vendors_word_for_its_progress_stays_when_sub_tasks_are_added(
+    vendor: httpx.Client, stage: Stage
+) -> None:
+    top = registered(vendor, stage, weight=3)
+    patched(vendor, top, progress=0.6)
+
+    registered(vendor, stage, parent=top["id"])
+    shown = vendor.get(f"{TASKS}/{top['id']}").json()
+    command = vendor.get(f"/api/v1/commands/{top['id']}").json()
+
+    assert (shown["progress"], shown["sub_tasks"], shown["weight"]) == (0.6, 1, 3)
+    assert (command["progress"], command["weight"]) == (0.6, 3)
+
+
 def test_a_task_ends_only_after_its_sub_tasks(vendor: httpx.Client, stage: Stage) -> None:
     top = registered(vendor, stage)
     sub = registered(vendor, stage, parent=top["id"])
