@@ -7,6 +7,7 @@ transaction that was writing to the log when the hole was seen has ended, and th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -29,12 +30,19 @@ HOLES_KEPT = 10_000
 
 
 class Feed:
-    """Reads the event log. Keeps in memory which holes it has seen, and who might yet fill them."""
+    """Reads the event log, for any number of readers at once.
+
+    Keeps in memory which holes were seen, and who might yet fill them. What is kept is only ever replaced as a whole,
+    and each reader judges by what it took from it before it asked who writes: so readers need no lock, and one
+    that forgets what another noted costs that one a second look.
+    """
 
     engine: sa.Engine
 
     def __init__(self) -> None:
-        self._holes: dict[int, frozenset[str]] = {}  # missing number → who wrote when it was seen
+        self._holes: Mapping[
+            int, frozenset[str]
+        ] = {}  # missing number → who wrote when it was seen
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """Opens a connection for reading."""
@@ -44,48 +52,59 @@ class Feed:
         """Gives what happened after that number, oldest first; the page's cursor is where to go on."""
         statement = sa.select(event).where(event.c.seq > after).order_by(event.c.seq).limit(limit)
         with self.reading() as connection:
-            found, is_open = self._look(connection, statement, after)
-            if is_open:  # it may be settled at once: most holes are old
-                found, _ = self._look(connection, statement, after)
-        last = found[-1].seq if found else after
-        self._holes = {number: who for number, who in self._holes.items() if number > last}
-        return Page(tuple(found), str(last))
-
-    def _look(
-        self, connection: sa.Connection, statement: sa.Select[Any], after: int
-    ) -> tuple[list[Transition], bool]:
-        """Gives what stands before the first hole that may yet be filled, and whether there is one."""
-        # Who has ended by now, asked before reading, is visible in what is read.
-        writers = self._writers(connection) if self._holes else frozenset()
-        found: list[Transition] = []
-        is_open = False
-        expected = after + 1
-        for row in connection.execute(statement).all():
-            if row.seq != expected and not self._all_lost(connection, expected, row.seq, writers):
-                is_open = True
-            if not is_open:
-                found.append(codec.to_transition(row))
-            expected = row.seq + 1
-        return found, is_open
+            rows = connection.execute(statement).all()
+            if self.engine.dialect.name == "postgresql" and (missing := _missing(rows, after)):
+                # The order matters: a hole is known, then is asked who writes, then is read. Whoever has ended
+                # by then is visible in what is read. Most holes are old, so this settles them at once.
+                known = self._noted(connection, missing)
+                writers = self._writers(connection)
+                rows = connection.execute(statement).all()
+                rows = _before_an_open_hole(rows, after, known, writers)
+        found = tuple(codec.to_transition(row) for row in rows)
+        return Page(found, str(found[-1].seq if found else after))
 
     def last_event(self) -> int:
         """Gives the number of the newest event; 0 when there is none."""
         with self.reading() as connection:
             return connection.execute(sa.select(sa.func.max(event.c.seq))).scalar() or 0
 
+    def _noted(
+        self, connection: sa.Connection, missing: Sequence[int]
+    ) -> Mapping[int, frozenset[str]]:
+        """Gives the holes that are known, these among them. Who wrote when one was first seen stays noted."""
+        known = self._holes
+        unseen = [number for number in missing if number not in known]
+        if unseen:
+            known = {**dict.fromkeys(unseen, self._writers(connection)), **known}
+            newest = sorted(known)[-HOLES_KEPT:]
+            self._holes = {number: known[number] for number in newest}
+        return known
+
     def _writers(self, connection: sa.Connection) -> frozenset[str]:
         return frozenset(connection.execute(WRITERS).scalars())
 
-    def _all_lost(
-        self, connection: sa.Connection, first: int, end: int, writers: frozenset[str]
-    ) -> bool:
-        """Tells whether the numbers from `first` to before `end` will never appear."""
-        if self.engine.dialect.name != "postgresql":
-            return True  # SQLite's writers come one after the other: what is missing is lost
-        missing = range(max(first, end - HOLES_KEPT), end)
-        unseen = [number for number in missing if number not in self._holes]
-        if unseen:
-            now = self._writers(connection)
-            self._holes.update(dict.fromkeys(unseen, now))
-            return False
-        return all(self._holes[number].isdisjoint(writers) for number in missing)
+
+def _missing(rows: Sequence[sa.Row[Any]], after: int) -> list[int]:
+    """Gives the numbers that are not there and may yet come; of a long gap the last ones."""
+    found: list[int] = []
+    expected = after + 1
+    for row in rows:
+        found.extend(range(max(expected, row.seq - HOLES_KEPT), row.seq))
+        expected = row.seq + 1
+    return found
+
+
+def _before_an_open_hole(
+    rows: Sequence[sa.Row[Any]],
+    after: int,
+    known: Mapping[int, frozenset[str]],
+    writers: frozenset[str],
+) -> Sequence[sa.Row[Any]]:
+    """Gives the rows before the first number that one of these writers may yet fill."""
+    expected = after + 1
+    for place, row in enumerate(rows):
+        for number in range(max(expected, row.seq - HOLES_KEPT), row.seq):
+            if number not in known or not known[number].isdisjoint(writers):
+                return rows[:place]
+        expected = row.seq + 1
+    return rows
