@@ -29,7 +29,7 @@ class TaskStatus(StrEnum):
 
 
 class WhenSilent(StrEnum):
-    """What becomes of a command whose outside task fell silent past its lease."""
+    """What becomes of a command when nobody can say how it fares: its task fell silent, its workers died."""
 
     ATTENTION = "attention"
     FAIL = "fail"

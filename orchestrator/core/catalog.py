@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.core.asks import Ask, check_runs, find_asks, find_verbs, returned_type
+from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError
 from orchestrator.core.status import Verbs
@@ -174,12 +175,12 @@ def _command_type(
         asks=asks,
         returns=returned,
         codec=None if returned is None else TypeAdapter(returned),
-        verbs=_flags(asks),
+        verbs=_flags(asks, declared.when_unknown),
     )
 
 
-def _flags(asks: Mapping[str, tuple[Ask, ...]]) -> Verbs:
-    flags = Verbs.NONE
+def _flags(asks: Mapping[str, tuple[Ask, ...]], when_unknown: WhenSilent) -> Verbs:
+    flags = Verbs.UNKNOWN_FAILS if when_unknown is WhenSilent.FAIL else Verbs.NONE
     for verb, flag in (
         ("validate", Verbs.VALIDATE),
         ("execute", Verbs.EXECUTE),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.declared import expect, is_number, is_wait, is_whole
 from orchestrator.core.errors import LONGEST, BadCommandError
 
@@ -61,6 +62,7 @@ class Declaration:
     timeout: timedelta | None = None
     retry: Retry = Retry(attempts=1)
     weight: int = 1
+    when_unknown: WhenSilent = WhenSilent.ATTENTION
 
     def __post_init__(self) -> None:
         """Raises BadCommandError that names the kind and what is wrong with it."""
@@ -70,6 +72,8 @@ class Declaration:
         expect("retry", self.retry, "a Retry", isinstance(self.retry, Retry), who)
         expect("version", self.version, "a whole number from 1 on", is_whole(self.version, 1), who)
         expect("weight", self.weight, "a whole number from 0 on", is_whole(self.weight, 0), who)
+        is_choice = isinstance(self.when_unknown, WhenSilent)
+        expect("when_unknown", self.when_unknown, "a WhenSilent", is_choice, who)
         is_text = self.label is None or isinstance(self.label, str)
         expect("label", self.label, "a text", is_text, who)
 
@@ -81,7 +85,9 @@ class Command(BaseModel):
     asks for by type. Verbs may be called twice after a crash, so they must be idempotent.
 
     `kind` is the stable name that is stored; `label` what operators read, with fields in braces;
-    `timeout` bounds each verb and each async task; `retry` says what happens when `execute` raises.
+    `timeout` bounds each verb and each async task; `retry` says what happens when `execute` raises;
+    `when_unknown` what becomes of it when nobody can say whether `execute` was done: its workers died in it, or
+    the start outside was never answered. `WhenSilent.FAIL` takes it as not done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -98,6 +104,7 @@ class Command(BaseModel):
         timeout: timedelta | None = None,
         retry: Retry | None = None,
         weight: int = 1,
+        when_unknown: WhenSilent = WhenSilent.ATTENTION,
         **settings: Any,
     ) -> None:
         super().__init_subclass__(**settings)
@@ -110,6 +117,7 @@ class Command(BaseModel):
             timeout=timeout,
             retry=Retry(attempts=1) if retry is None else retry,
             weight=weight,
+            when_unknown=when_unknown,
         )
         cls.upgrades = {}
 

@@ -14,6 +14,7 @@ from orchestrator.core.entity import CommandEntity
 from orchestrator.core.reaction import Effect, Letter, Policy, Reaction, To
 from orchestrator.core.status import Mode, Outcome, Phase, Status, Verbs
 
+DUE = (Status.BLOCKED, Status.READY, Status.DELAYED)
 FINAL_STATUS = {
     Outcome.SUCCEEDED: Status.SUCCEEDED,
     Outcome.FAILED: Status.FAILED,
@@ -96,6 +97,33 @@ def turn_goes_on(c: CommandEntity, outcome: Outcome) -> Letter:
     attached = c.order < 0
     return Letter(
         To.PARENT, ev.PartEnded(c.command_id, counts_as, follows=not attached, reason=reason)
+    )
+
+
+def unknown(c: CommandEntity, now: datetime, policy: Policy) -> Reaction:
+    """Nobody knows whether its `execute` was done: a person finds out, unless its class says that it was not.
+
+    What nobody knows is one of the things that it waits for, like a task that is lost.
+    """
+    if c.verbs & Verbs.EXECUTE and not c.verbs & Verbs.UNKNOWN_FAILS:
+        return Reaction(attention(c._replace(pending=c.pending + 1)))
+    return settle(c, Outcome.FAILED, now, policy)
+
+
+def heed_stop(reaction: Reaction, event: ev.Event, now: datetime, policy: Policy) -> Reaction:
+    """Ends a command that is being stopped, or is late, where its work would be begun (again).
+
+    A start that was asked for is asked again: only the outside can tell whether it was heard.
+    """
+    c = reaction.command
+    if c.stopping is None or c.status not in DUE or c.phase is not Phase.EXECUTE:
+        return reaction
+    lost = isinstance(event, ev.Abandoned)
+    over = unknown(c, now, policy) if lost else settle(c, c.stopping, now, policy)
+    return Reaction(
+        over.command,
+        (*reaction.letters, *over.letters),
+        (*reaction.effects, *over.effects),
     )
 
 

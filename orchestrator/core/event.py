@@ -65,13 +65,14 @@ class Failed:
     """Its verb raised, ran past its timeout, or could not be called.
 
     `retry_in` is None when it shall not be called again; `begun` is False when `validate` said no, so there
-    is nothing to end.
+    is nothing to end; `refused` tells that what was asked for was surely not done.
     """
 
     attempt: int
     error: str
     retry_in: timedelta | None = None
     begun: bool = True
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,9 @@ def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) ->
         return Reaction(c)  # what is being ended or undone is not stopped halfway
     marked = c._replace(stopping=event.outcome, message=event.reason)
     if c.phase is Phase.START:
-        return Reaction(
-            marked
-        )  # it may have started outside: only the start, asked again, can tell
+        # It may have started outside: only the start, asked again and at once, can tell.
+        asked = ready(marked, now, policy) if c.status is Status.DELAYED else marked
+        return Reaction(asked._replace(tries=0))
     if c.start_time is None:
         over = final(marked, event.outcome, now)
         letters = (*_to_parts_of(c, To.PENDING_PARTS, ev.Cancel()), *over.letters)
@@ -61,7 +61,8 @@ def stop_running(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> R
     """A worker is in its verb: what the verb has to say is awaited."""
     if c.phase not in (Phase.EXECUTE, Phase.START):
         return Reaction(c)
-    return Reaction(c._replace(stopping=event.outcome, message=event.reason))
+    tries = 0 if c.phase is Phase.START else c.tries
+    return Reaction(c._replace(stopping=event.outcome, message=event.reason, tries=tries))
 
 
 def stop_waiting(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
@@ -106,8 +107,8 @@ def skip_due(c: CommandEntity, event: ev.Skip, now: datetime, policy: Policy) ->
 def restart_stuck(c: CommandEntity, event: ev.Restart, now: datetime, policy: Policy) -> Reaction:
     """Calls again the verb that got stuck; a lost task is given up and begun anew."""
     fresh = c._replace(message=event.reason, tries=0, deaths=0)
-    if c.phase is Phase.EXECUTE:
-        again = ready(fresh._replace(pending=c.pending - 1), now, policy)
+    if c.phase is Phase.EXECUTE:  # a stop that came before is called off by this order
+        again = ready(fresh._replace(pending=c.pending - 1, stopping=None), now, policy)
         return Reaction(again, effects=(Effect.DROP_TASK,))
     return Reaction(ready(fresh, now, policy))
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from orchestrator.core import event as ev
 from orchestrator.core import interventions as op
 from orchestrator.core import moves
+from orchestrator.core.ending import heed_stop
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError
 from orchestrator.core.reaction import Policy, Reaction
@@ -45,7 +46,7 @@ TABLE: tuple[Row, ...] = (
     Row((PENDING,), ev.Begin, moves.begin, (BLOCKED, READY, WAITING, SUCCEEDED)),
     Row((SUCCEEDED, SKIPPED), ev.Begin, moves.pass_turn, (SUCCEEDED, SKIPPED)),
     Row((STOPPED,), ev.Begin, moves.refuse_turn, (STOPPED,)),
-    Row((BLOCKED,), ev.LocksGranted, moves.start, (READY, WAITING, SUCCEEDED)),
+    Row((BLOCKED,), ev.LocksGranted, moves.start, JUDGED),
     # at work
     Row((READY,), ev.Claim, moves.claim, (RUNNING,)),
     Row((RUNNING,), ev.Done, moves.done, (*JUDGED, COMPENSATED)),
@@ -53,9 +54,9 @@ TABLE: tuple[Row, ...] = (
     Row((RUNNING,), ev.Suspended, moves.suspended, (RUNNING, *JUDGED)),
     Row((RUNNING,), ev.Started, moves.started, (WAITING,)),
     Row((RUNNING,), ev.Failed, moves.failed, (DELAYED, ATTENTION, *JUDGED)),
-    Row((RUNNING,), ev.Postponed, moves.postponed, (DELAYED,)),
+    Row((RUNNING,), ev.Postponed, moves.postponed, (DELAYED, ATTENTION, *JUDGED)),
     Row((RUNNING,), ev.Abandoned, moves.abandoned, (DELAYED, ATTENTION, *JUDGED)),
-    Row((READY, DELAYED), ev.Woken, moves.woken, (READY,)),
+    Row((READY, DELAYED), ev.Woken, moves.woken, JUDGED),
     # what it waits for
     Row((WAITING, ATTENTION, RUNNING, READY, DELAYED), ev.PartEnded, moves.part_ended,
         (RUNNING, DELAYED, ATTENTION, *JUDGED)),
@@ -113,6 +114,8 @@ def react(command: CommandEntity, event: ev.Event, now: datetime, policy: Policy
             f" {type(event).__name__.lower()} does not apply to it"
         )
     reaction = row.move(command, event, now, policy)
+    if reaction.command.stopping is not None:
+        reaction = heed_stop(reaction, event, now, policy)
     if reaction.command.status not in row.to:
         raise AssertionError(
             f"{row.move.__name__} took {command.kind} from {command.status} to"

@@ -24,6 +24,7 @@ from orchestrator.core.ending import (
     undo_goes_on,
     undo_parts,
     undone,
+    unknown,
     with_effects,
     worse,
 )
@@ -145,19 +146,28 @@ def started(c: CommandEntity, _: ev.Started, _now: datetime, _policy: Policy) ->
 def failed(c: CommandEntity, event: ev.Failed, now: datetime, policy: Policy) -> Reaction:
     """Calls it again after a while, or takes the failure as final."""
     c = c._replace(message=event.error, tries=c.tries + 1)
-    if event.retry_in is not None and not (c.stopping and c.phase is Phase.EXECUTE):
+    if event.retry_in is not None:
         return Reaction(delayed(c, event.retry_in, now))
-    return give_up(c, now, policy, begun=event.begun)
+    return give_up(c, now, policy, begun=event.begun, refused=event.refused)
 
 
-def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = True) -> Reaction:
-    """Its verb will not be called again."""
+def give_up(
+    c: CommandEntity,
+    now: datetime,
+    policy: Policy,
+    *,
+    begun: bool = True,
+    refused: bool = False,
+) -> Reaction:
+    """Its verb will not be called again. A start that was surely refused has failed; any other is unknown."""
     match c.phase:
         case Phase.EXECUTE if not begun:
             over = final(c, c.stopping or Outcome.FAILED, now)
             return replace(over, letters=(*calls_off(c), *over.letters))
         case Phase.EXECUTE:
             return settle(c, Outcome.FAILED, now, policy)
+        case Phase.START if not refused and not c.verbs & Verbs.UNKNOWN_FAILS:
+            return Reaction(attention(c._replace(phase=Phase.EXECUTE)))  # news may yet come of it
         case Phase.START:
             back = c._replace(phase=Phase.EXECUTE, pending=c.pending - 1)
             return with_effects(settle(back, Outcome.FAILED, now, policy), (Effect.DROP_TASK,))
@@ -168,9 +178,17 @@ def give_up(c: CommandEntity, now: datetime, policy: Policy, *, begun: bool = Tr
             return Reaction(attention(c))
 
 
-def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, _: Policy) -> Reaction:
-    """A passing condition; nothing is concluded."""
-    return Reaction(delayed(c._replace(message=event.reason), event.again_in, now))
+def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, policy: Policy) -> Reaction:
+    """A passing condition; nothing is concluded. A start that nobody wants any more is not asked for ever."""
+    if not c.stopping:
+        return Reaction(delayed(c._replace(message=event.reason), event.again_in, now))
+    if c.phase is not Phase.START:
+        return Reaction(delayed(c, event.again_in, now))
+    c = c._replace(tries=c.tries + 1)
+    if c.tries < policy.stop_tries:
+        return Reaction(delayed(c, min(event.again_in, policy.stop_wait), now))
+    reason = f"{c.message}; whether it was started is unknown: {event.reason}"
+    return give_up(c._replace(message=reason), now, policy)
 
 
 def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) -> Reaction:
@@ -179,7 +197,8 @@ def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) 
     c = c._replace(deaths=deaths, worker_id=None)
     if deaths >= policy.deaths:
         reason = f"given up: {deaths} workers died or fell silent while they ran its {c.phase}"
-        return give_up(c._replace(message=reason), now, policy)
+        c = c._replace(message=reason)
+        return unknown(c, now, policy) if c.phase is Phase.EXECUTE else give_up(c, now, policy)
     if deaths > 1:
         wait = min(policy.death_delay * 2 ** (deaths - 2), policy.death_most)
         wait *= 0.5 + policy.random
@@ -225,8 +244,7 @@ def task_ended(c: CommandEntity, event: ev.TaskEnded, now: datetime, policy: Pol
             return undone(c, now)
         return Reaction(attention(c))
     if event.outcome is Outcome.FAILED and event.retry_in is not None and not c.pending:
-        if not c.stopping:
-            return Reaction(delayed(c._replace(tries=event.tries + 1), event.retry_in, now))
+        return Reaction(delayed(c._replace(tries=event.tries + 1), event.retry_in, now))
     value = () if event.value is None else (StoreValue(event.value),)
     return with_effects(settle(c, event.outcome, now, policy), value)
 

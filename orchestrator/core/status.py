@@ -69,6 +69,7 @@ class Verbs(IntFlag):
     EXECUTE = 4
     END = 8
     COMPENSATE = 16
+    UNKNOWN_FAILS = 32  # not a verb: that `execute` may be taken as not done, where nobody knows
 
 
 class TaskState(StrEnum):

@@ -181,7 +181,7 @@ class Caller:
                 again_in, reason = wait_of(problem)
                 event = ev.Postponed(attempt, reason, again_in)
             case Refused() | OrchestratorError():
-                event = ev.Failed(attempt, describe(problem))
+                event = ev.Failed(attempt, describe(problem), refused=True)
             case _:
                 _log_failure("verb_raised", entity, problem)
                 event = ev.Failed(attempt, describe(problem), self.retry_in(entity))

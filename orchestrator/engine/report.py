@@ -93,6 +93,11 @@ class Reporter:
                 unit.tx.save_tasks((replace(found, wake_at=wake_at),))
                 return
         reason = _why(found, past_deadline=past_deadline)
+        if past_deadline and command is not None and _is_being_started(command):
+            # No report of it can come before somebody has an answer: the start is asked a few times more.
+            unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))
+            unit.tell(found.command_id, ev.Stop(Outcome.FAILED, reason))
+            return
         listens = command is not None and command.status in LISTENING
         if past_deadline and listens and command is not None and _can_be_stopped(command):
             # It is given a while to stop outside; then nobody knows how it came out.
@@ -125,6 +130,10 @@ def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
     if event is not None:
         unit.tell(task.command_id, event)
     return news
+
+
+def _is_being_started(command: CommandEntity) -> bool:
+    return command.phase is Phase.START and not command.status.is_final
 
 
 def _can_be_stopped(command: CommandEntity) -> bool:

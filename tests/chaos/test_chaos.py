@@ -54,11 +54,15 @@ def test_a_verb_that_always_kills_its_worker_is_given_up(room: Path) -> None:
         poison = front.submit(Assassin()).id
         others = [front.submit(Nap(seconds=0.1)).id for _ in range(20)]
 
-        wait(here, lambda: front.get(poison).status.is_final, "the poison is given up", 90)
+        wait(
+            here,
+            lambda: front.get(poison).status is Status.NEEDS_ATTENTION,
+            "the poison is given up",
+            90,
+        )
         wait(here, lambda: all(front.get(one).status.is_final for one in others), "the others end")
 
         given_up = front.get(poison)
-        assert given_up.status is Status.FAILED
         assert given_up.deaths == 3
         assert given_up.message is not None
         assert "3 workers died" in given_up.message

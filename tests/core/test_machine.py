@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
@@ -194,3 +195,99 @@ def test_a_failure_outweighs_a_stop_and_either_outweighs_success() -> None:
             first, second, key=[*(Outcome.SUCCEEDED, Outcome.STOPPED, Outcome.FAILED)].index
         )
         assert parent.outcome is wanted
+
+
+STOPPABLE = [
+    (row, status, stopping)
+    for row in TABLE
+    for status in row.given
+    if status not in (Status.PENDING, *FINAL)  # they are not marked, they end when they are stopped
+    for stopping in (Outcome.STOPPED, Outcome.FAILED)
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "stopping"),
+    STOPPABLE,
+    ids=lambda one: one.event.__name__ if hasattr(one, "event") else str(one),
+)
+@pytest.mark.parametrize("later", [None, SOON])
+@pytest.mark.parametrize("verbs", [Verbs.EXECUTE, Verbs.VALIDATE, Verbs.EXECUTE | Verbs.END])
+def test_what_is_being_stopped_is_never_begun_again(
+    row: Any, status: Status, stopping: Outcome, later: timedelta | None, verbs: Verbs
+) -> None:
+    event = EVENTS[row.event]
+    if isinstance(event, ev.Failed | ev.TaskEnded):
+        event = replace(event, retry_in=later)
+    one = command(
+        status, stopping=stopping, verbs=verbs, pending=1, attempt=1, worker_id="w", start_time=NOW
+    )
+
+    found = react(one, event, NOW, Policy()).command
+
+    is_due = found.status in (Status.BLOCKED, Status.READY, Status.DELAYED)
+    ordered = isinstance(event, ev.Restart | ev.Claim)  # by an operator, who calls the stop off
+    assert ordered or not (is_due and found.phase is Phase.EXECUTE)
+
+
+def test_a_start_that_is_being_stopped_is_asked_a_few_times_more_and_then_unknown() -> None:
+    policy = Policy()
+    one = command(Status.RUNNING, phase=Phase.START, stopping=Outcome.FAILED, pending=1, attempt=1)
+    waits = []
+    while one.status is Status.RUNNING:
+        one = react(one, ev.Postponed(1, "busy", timedelta(hours=1)), NOW, policy).command
+        if one.status is Status.DELAYED:
+            waits.append(one.wake_at)
+            one = one._replace(status=Status.RUNNING)
+
+    assert waits == [NOW + policy.stop_wait] * (policy.stop_tries - 1)
+    assert (one.status, one.phase, one.pending) == (Status.NEEDS_ATTENTION, Phase.EXECUTE, 1)
+
+
+def test_a_stop_asks_a_sleeping_start_at_once() -> None:
+    one = command(Status.DELAYED, phase=Phase.START, pending=1, wake_at=NOW + timedelta(hours=1))
+
+    found = react(one, EVENTS[ev.Stop], NOW, Policy()).command
+
+    assert (found.status, found.stopping) == (Status.READY, Outcome.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("verbs", "status"),
+    [
+        (Verbs.EXECUTE, Status.NEEDS_ATTENTION),
+        (Verbs.EXECUTE | Verbs.UNKNOWN_FAILS, Status.STOPPED),
+        (Verbs.VALIDATE, Status.STOPPED),
+        (Verbs.PLAN, Status.STOPPED),
+    ],
+)
+def test_only_a_verb_that_may_have_been_done_leaves_a_stop_open(
+    verbs: Verbs, status: Status
+) -> None:
+    one = command(
+        Status.RUNNING, stopping=Outcome.STOPPED, verbs=verbs, worker_id="w", start_time=NOW
+    )
+
+    assert react(one, ev.Abandoned("w"), NOW, Policy()).command.status is status
+
+
+@pytest.mark.parametrize(
+    ("verbs", "refused", "status"),
+    [
+        (Verbs.EXECUTE, False, Status.NEEDS_ATTENTION),
+        (Verbs.EXECUTE, True, Status.FAILED),
+        (Verbs.EXECUTE | Verbs.UNKNOWN_FAILS, False, Status.FAILED),
+    ],
+)
+def test_a_start_has_failed_only_when_it_was_surely_refused(
+    verbs: Verbs, refused: bool, status: Status
+) -> None:
+    one = command(Status.RUNNING, phase=Phase.START, verbs=verbs, pending=1, attempt=1)
+
+    assert react(one, ev.Failed(1, "x", refused=refused), NOW, Policy()).command.status is status
+
+
+def test_a_verb_that_fails_has_failed() -> None:
+    one = command(Status.RUNNING, verbs=Verbs.EXECUTE, attempt=1)
+
+    assert react(one, ev.Failed(1, "x"), NOW, Policy()).command.status is Status.FAILED

@@ -262,6 +262,9 @@ class World:
                 assert one.worker_id is None
                 assert one.wake_at is None
             assert one.pending >= 0
+            is_due = one.status in (Status.BLOCKED, Status.READY, Status.DELAYED)
+            begins = is_due and one.phase is Phase.EXECUTE
+            assert not (begins and one.stopping), f"{one.label} is {one.status}, and to be stopped"
             assert (one.status is Status.RUNNING) == (one.worker_id is not None)
             if one.status in (Status.READY, Status.DELAYED):
                 assert one.wake_at is not None, f"{one.label} is {one.status} and nobody wakes it"

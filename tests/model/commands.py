@@ -48,6 +48,8 @@ TASKS = {
     "task_lost": "lost",
     "task_frozen": "frozen",
     "task_refused": "refused",
+    "task_busy": "busy",  # cannot be started now, and never can
+    "task_mute": "mute",  # may have been started: the answer is always lost
 }
 
 

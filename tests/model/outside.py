@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,6 +41,8 @@ class Outside:
         self.weather("call")
         if task.request["does"] == "refused":
             raise Refused(f"{task.verb} is refused")
+        if task.request["does"] == "busy":
+            raise TryAgain(f"{task.verb} has to wait", after=timedelta(seconds=5))
         if task.task_id not in self.records:
             self.starts.append(task.task_id)
             self.records[task.task_id] = {
@@ -49,6 +52,8 @@ class Outside:
                 "stopped": False,
             }
         self.weather("answer")
+        if task.request["does"] == "mute":
+            raise ConnectionResetError("the answer is lost")
         return self._report(task)
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:

@@ -10,7 +10,7 @@ from typing import Any
 GOOD = ("succeed", "flaky", "postpone", "crash", "task", "vendor")
 BAD = ("refuse", "raise", "unstorable", "hang", "task_fails", "task_refused", "task_frozen",
        "vendor_fails", "vendor_silent")  # fmt: skip
-UNKNOWN = ("task_lost", "vendor_quiet")
+UNKNOWN = ("task_lost", "vendor_quiet", "task_busy", "task_mute")
 STUCK = ("stuck",)
 """Hangs until long after all is over. Only where threads cost nothing."""
 POISON = ("poison",)

@@ -261,7 +261,7 @@ class Play:
         times += [one.expires for one in running if one.expires]
         times += [one.until or 0.0 for process in self._processes() for one in process.threads]
         now = self.time()
-        return min((one - now for one in times if one > now), default=2.0) + 0.01
+        return min((one - now for one in times if one >= now), default=2.0) + 0.01
 
     def _is_over(self) -> bool:
         roots = [tree.root for tree in self.crowd.trees if tree.root]
