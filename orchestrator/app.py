@@ -266,6 +266,7 @@ class Orchestrator:
         submitted_by: str | None = None,
         idempotency_key: str | None = None,
         vendor: str | None = None,
+        best_effort: bool = False,
     ) -> Handle:
         """Adds a part to a command that waits for its parts or for work outside.
 
@@ -279,7 +280,7 @@ class Orchestrator:
             idempotency_key=idempotency_key,
         )
         submitted = self._submitter.attach(
-            self.resolve_id(parent_id), command, origin, vendor=vendor
+            self.resolve_id(parent_id), command, origin, vendor=vendor, best_effort=best_effort
         )
         self._launch(submitted.ready)
         return Handle(submitted.command_id, submitted.repeated)

@@ -18,6 +18,7 @@ from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
 from orchestrator.api.gate import Gate
 from orchestrator.api.metrics import Metrics
+from orchestrator.api.ovirt import serve_ovirt
 from orchestrator.api.pages import serve_page
 from orchestrator.api.problems import answer_problems
 from orchestrator.app import BEAT, Door, Orchestrator
@@ -79,6 +80,7 @@ def make_app(
     app.include_router(version_1)
     app.include_router(login.short_router)
     app.include_router(health.router)
+    serve_ovirt(app, desk)
     serve_page(app)
     return app
 

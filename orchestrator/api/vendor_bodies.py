@@ -20,7 +20,8 @@ class Registration(BaseModel):
     `parent` is the id of a command or of another external task; without it the task is a job of its
     own. `lease_s` is the longest silence between two reports, `timeout_s` bounds the whole. `data` is
     given back as it is. With `can_undo` the vendor is asked to undo it (topic `TOPIC.undo`) when a later part
-    fails. The vendors in `open_to` may add tasks of their own below it.
+    fails. The vendors in `open_to` may add tasks of their own below it. The failure of a task that is
+    `best_effort` leaves the outcome of its parent alone.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -35,6 +36,7 @@ class Registration(BaseModel):
     topic: Said = Field(default=EXTERNAL_KIND, max_length=255)
     weight: int = Field(default=1, strict=True, ge=1, le=MOST_WEIGHT)
     can_undo: bool = Field(default=False, strict=True)
+    best_effort: bool = Field(default=False, strict=True)
     open_to: list[Annotated[Said, Field(max_length=255)]] = Field([], max_length=100)
     correlation_id: Words | None = Field(default=None, max_length=255)
 

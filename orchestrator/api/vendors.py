@@ -44,7 +44,7 @@ class Vendors:
         if vendor is None:
             raise BadInputError("vendor: say which vendor runs the task")
         _check_speaks_for(caller, vendor)
-        apart = {"parent", "vendor", "correlation_id", "can_undo"}
+        apart = {"parent", "vendor", "correlation_id", "can_undo", "best_effort"}
         wanted = body.model_dump(mode="json", exclude=apart)
         kind = UNDOABLE_KIND if body.can_undo else EXTERNAL_KIND
         command = self._orchestrator.make(kind, {"vendor": vendor, **wanted})
@@ -58,13 +58,13 @@ class Vendors:
                 idempotency_key=key,
                 correlation_id=body.correlation_id,
             )
-        return self._attach(caller, body.parent, command, vendor, key)
+        return self._attach(caller, body, command, vendor, key)
 
     def _attach(
-        self, caller: Caller, parent: str, command: Command, vendor: str, key: str | None
+        self, caller: Caller, body: Registration, command: Command, vendor: str, key: str | None
     ) -> Handle:
         """Waits a little for a parent that a worker is about to begin, as a report does."""
-        until = time.monotonic() + self._patience_s
+        parent, until = body.parent or "", time.monotonic() + self._patience_s
         while True:
             try:
                 return self._orchestrator.attach(
@@ -75,6 +75,7 @@ class Vendors:
                     submitted_by=caller.name,
                     idempotency_key=key,
                     vendor=caller.vendor,
+                    best_effort=body.best_effort,
                 )
             except NotAllowedError:
                 self._find(caller, parent, external=False)  # not found, where it sees nothing

@@ -175,6 +175,12 @@ class Tokens(Protocol):
     def revoke(self, name: str) -> None:
         """Takes a token out of force. Raises NotFoundError."""
 
+    def log_in(self, digest: str, until: datetime) -> str:
+        """Gives a secret that stands for a token until then, or until `log_out`; it dies with its token."""
+
+    def log_out(self, digest: str) -> None:
+        """Takes what `log_in` gave out of force; anything else stays as it is."""
+
 
 def digest_of(secret: str) -> str:
     """Gives what is stored of a secret. It is long and random: no salt or slow hash is needed."""

@@ -16,7 +16,7 @@ class CommandQuery:
     """Which commands to list, newest first.
 
     `entity` is `type:id` or an id; `text` is looked for in labels and kinds. `cursor` comes from the
-    page before. Roots only, unless `parts` is set.
+    page before. Roots only, unless `parts` is set. With `any_case` the correlation id may be in other letters.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -25,6 +25,7 @@ class CommandQuery:
     owner_type: str | None = None
     entity: str | None = None
     correlation_id: str | None = None
+    any_case: bool = False
     text: str | None = None
     parts: bool = False
     limit: int = 50

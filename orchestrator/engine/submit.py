@@ -178,7 +178,13 @@ class Submitter:
             return False
 
     def attach(
-        self, parent_id: str, command: Command, origin: Origin, *, vendor: str | None = None
+        self,
+        parent_id: str,
+        command: Command,
+        origin: Origin,
+        *,
+        vendor: str | None = None,
+        best_effort: bool = False,
     ) -> Submitted:
         """Adds a part to a command that waits for its parts or for work outside.
 
@@ -194,7 +200,7 @@ class Submitter:
                 f"parent: command {parent_id} ({parent.kind}) lies {self.limits.depth} levels deep;"
                 " nothing can be added below it"
             )
-        rows = self._rows_of_part(parent, command, origin)
+        rows = self._rows_of_part(parent, command, origin, best_effort=best_effort)
         child = rows[0].entity.command_id
         known: list[str] = []
 
@@ -219,7 +225,7 @@ class Submitter:
         return Submitted(child, request.ready)
 
     def _rows_of_part(
-        self, parent: CommandEntity, command: Command, origin: Origin
+        self, parent: CommandEntity, command: Command, origin: Origin, *, best_effort: bool
     ) -> list[NewCommand]:
         def new_id() -> str:
             return late_part_id(parent.root_id, self.rng.getrandbits(61))
@@ -232,6 +238,7 @@ class Submitter:
             version=1,
             label="",
             order=-1,
+            best_effort=best_effort,
             owner_id=origin.owner,
             owner_type=origin.owner_type,
             correlation_id=parent.correlation_id,

@@ -81,12 +81,19 @@ def matches(command: CommandEntity, query: CommandQuery) -> bool:
             query.kind in (None, command.kind),
             query.owner in (None, command.owner_id),
             query.owner_type in (None, command.owner_type),
-            query.correlation_id in (None, command.correlation_id),
+            _is_correlated(command, query),
             not entity or entity == command.entity_id,
             not kind or kind == command.entity_type,
             text in command.label.lower() or text in command.kind or command.entity_id == text,
         )
     )
+
+
+def _is_correlated(command: CommandEntity, query: CommandQuery) -> bool:
+    wanted, found = query.correlation_id, command.correlation_id
+    if wanted and query.any_case:
+        return found is not None and found.lower() == wanted.lower()
+    return wanted in (None, found)
 
 
 def _counts(commands: Iterable[CommandEntity]) -> dict[Status, int]:

@@ -186,7 +186,9 @@ def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
         where.append(_c.owner_id == query.owner)
     if query.owner_type:
         where.append(_c.owner_type == query.owner_type)
-    if query.correlation_id:
+    if query.correlation_id and query.any_case:
+        where.append(sa.func.lower(_c.correlation_id) == query.correlation_id.lower())
+    elif query.correlation_id:
         where.append(_c.correlation_id == query.correlation_id)
     if query.entity:
         kind, _, one = query.entity.rpartition(":")

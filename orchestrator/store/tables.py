@@ -287,6 +287,15 @@ api_token = sa.Table(
 )
 sa.Index("ix_api_token_digest", api_token.c.digest, unique=True)
 
+api_login = sa.Table(
+    "api_login",
+    metadata,
+    sa.Column("digest", Text, primary_key=True),  # of the secret that the login was given
+    sa.Column("token_digest", Text, nullable=False),  # of the token that it stands for
+    sa.Column("expires_at", Instant, nullable=False),
+)
+sa.Index("ix_api_login_expires_at", api_login.c.expires_at)
+
 audit = sa.Table(
     "audit",
     metadata,

@@ -13,11 +13,13 @@ from orchestrator.core.access import Role, Token, digest_of
 from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
 from orchestrator.store.direct import Direct
 from orchestrator.store.sql import SqlStore
-from orchestrator.store.tables import api_token
+from orchestrator.store.tables import api_login, api_token
 
 SECRET_BYTES = 32
 PREFIX = "orc_"  # lets people and secret scanners tell what the string is
+LOGIN_PREFIX = "orl_"
 _t = api_token.c
+_l = api_login.c
 COLUMNS = (
     _t.name, _t.role, _t.digest, _t.created_at, _t.revoked_at, _t.expires_at, _t.vendor,
     _t.acts_for_others,
@@ -74,11 +76,32 @@ class SqlTokens:
     def find(self, digest: str) -> Token | None:
         """Gives the token with that digest that is in force, or None."""
         rows = self._store.alone(self._found, {"digest": digest})
-        found = _token(rows[0]) if rows else None
+        found = _token(rows[0]) if rows else self._of_login(digest)
         if found is None or found.revoked_at is not None:
             return None
         is_over = found.expires_at is not None and found.expires_at <= self._store.now()
         return None if is_over else found
+
+    def _of_login(self, digest: str) -> Token | None:
+        is_in_force = sa.and_(_l.digest == digest, _l.expires_at > self._store.now())
+        statement = sa.select(*COLUMNS).join(api_login, _l.token_digest == _t.digest)
+        with self._store.reading() as connection:
+            row = connection.execute(statement.where(is_in_force)).first()
+        return None if row is None else _token(row)
+
+    def log_in(self, digest: str, until: datetime) -> str:
+        """Gives a secret that stands for a token until then, or until `log_out`; it dies with its token."""
+        secret = LOGIN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        row = {"digest": digest_of(secret), "token_digest": digest, "expires_at": until}
+        with self._store.writing() as connection:
+            connection.execute(sa.delete(api_login).where(_l.expires_at <= self._store.now()))
+            connection.execute(sa.insert(api_login).values(**row))
+        return secret
+
+    def log_out(self, digest: str) -> None:
+        """Takes what `log_in` gave out of force; anything else stays as it is."""
+        with self._store.writing() as connection:
+            connection.execute(sa.delete(api_login).where(_l.digest == digest))
 
     def list(self) -> Sequence[Token]:
         """Gives all tokens by name, revoked ones included."""

@@ -170,8 +170,10 @@ class Served:
 
 
 @contextmanager
-def served(directory: Path, **settings: Any) -> Iterator[Served]:
-    """Serves an API for as long as the block lasts."""
+def served(
+    directory: Path, *, certificate: tuple[Path, Path] | None = None, **settings: Any
+) -> Iterator[Served]:
+    """Serves an API for as long as the block lasts; with a certificate and its key, over TLS."""
     store = SqlStore(make_engine(f"sqlite:///{directory}/stage.db"))
     metadata.create_all(store.engine)
     stage = Stage(KINDS, store=store)
@@ -179,9 +181,11 @@ def served(directory: Path, **settings: Any) -> Iterator[Served]:
     tokens = SqlTokens(store)
     chosen = ApiSettings(**{"patience_s": 0.0, "feed_interval_s": 0.02, **settings})
     app = make_app(stage.orchestrator, tokens=tokens, settings=chosen, session_secret="s3cret")
-    with socket.create_server(("127.0.0.1", 0)) as listening, _running(app, listening):
+    with socket.create_server(("127.0.0.1", 0)) as listening, _running(app, listening, certificate):
         port = listening.getsockname()[1]
-        house = Served(f"http://127.0.0.1:{port}", stage, tokens, app)
+        house = Served(
+            f"{'https' if certificate else 'http'}://127.0.0.1:{port}", stage, tokens, app
+        )
         try:
             yield house
         finally:
@@ -191,8 +195,13 @@ def served(directory: Path, **settings: Any) -> Iterator[Served]:
 
 
 @contextmanager
-def _running(app: Any, listening: socket.socket) -> Iterator[None]:
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+def _running(
+    app: Any, listening: socket.socket, certificate: tuple[Path, Path] | None
+) -> Iterator[None]:
+    file, key = certificate or (None, None)
+    config = uvicorn.Config(
+        app, log_level="error", timeout_graceful_shutdown=1, ssl_certfile=file, ssl_keyfile=key
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()

@@ -28,6 +28,7 @@ RINGS: dict[str, set[str]] = {
     "orchestrator.api": {
         *PURE, "orchestrator", "orchestrator.app", "orchestrator.monitor", "orchestrator.api",
         "anyio", "typing_extensions", "fastapi", "starlette", "sse_starlette", "prometheus_client", "structlog",
+        "defusedxml",
     },
     "orchestrator.app": {*PURE, "orchestrator.engine", "orchestrator.monitor"},
     "orchestrator.testing": {
