@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from orchestrator.store.stamp import WrittenNow
-from orchestrator.store.types import Counter, Id, Instant, Json, Text
+from orchestrator.store.types import AnyJson, Counter, Id, Instant, Json, Text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -59,7 +59,7 @@ command_entity = sa.Table(
     sa.Column("last_update_time", Instant, nullable=False),
     sa.Column("parameters", Json, nullable=False),
     sa.Column("inputs", Json),
-    sa.Column("return_value", Json),
+    sa.Column("return_value", AnyJson()),
     postgresql_with={"fillfactor": 80},
 )
 _c = command_entity.c
@@ -162,7 +162,7 @@ async_task = sa.Table(
     sa.Column("status", Text, nullable=False),
     sa.Column("progress", sa.Float),
     sa.Column("message", Text),
-    sa.Column("result", Json),
+    sa.Column("result", AnyJson()),
     sa.Column("detail", Json),
     sa.Column("stop_requested", sa.Boolean, nullable=False),
     sa.Column("lease_s", sa.Float),

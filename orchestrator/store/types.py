@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 
@@ -40,4 +41,19 @@ def instant_text(value: datetime) -> str:
 Id = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
 Text = sa.Text()
 Json = sa.JSON(none_as_null=True)
+"""An object or a list. (A column of SQLite's type JSON has numeric affinity: it would change a bare number.)"""
 Counter = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+class AnyJson(sa.JSON):
+    """Any JSON value, a bare number too: text on SQLite, which would turn 1.0 into 1 elsewhere."""
+
+    inherit_cache = True
+
+    def __init__(self) -> None:
+        super().__init__(none_as_null=True)
+
+
+@compiles(AnyJson, "sqlite")
+def _on_sqlite(_type: AnyJson, _compiler: Any, **_: Any) -> str:
+    return "TEXT"
