@@ -32,6 +32,15 @@ def create(
         str | None, typer.Option("--lease", help="silence after which it is stale: 90s, 5m")
     ] = None,
     data: Annotated[str | None, typer.Option("--data", help="a JSON object")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="what the vendor's programs fetch it by")
+    ] = None,
+    can_undo: Annotated[
+        bool, typer.Option("--can-undo", help="the vendor undoes it when a later part fails")
+    ] = False,
+    open_to: Annotated[
+        list[str] | None, typer.Option("--open-to", help="a vendor that may add tasks below it")
+    ] = None,
     idempotency_key: Annotated[str | None, typer.Option("--idempotency-key")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -39,6 +48,7 @@ def create(
     body: Json = {"description": description, "parent": parent, "vendor": vendor}
     body["lease_s"] = None if lease is None else read_duration(lease).total_seconds()
     body["data"] = None if data is None else _object(data)
+    body |= {"topic": topic, "can_undo": can_undo or None, "open_to": open_to or None}
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
     with connect() as server:
         _print(server.post("external-tasks", _given(body), headers), output)

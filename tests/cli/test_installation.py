@@ -61,7 +61,9 @@ def test_a_login_is_kept_where_only_its_owner_reads_it(
 
 
 def test_a_vendor_can_report_from_a_script(cli: Typing, stage: Stage) -> None:
-    made = json_of(cli("external", "create", "Scrub", "--vendor", "acme", "-o", "json"))
+    about = ("--vendor", "acme", "--topic", "scrub", "--open-to", "globex", "--can-undo")
+    made = json_of(cli("external", "create", "Scrub", *about, "-o", "json"))
+    assert made["topic"] == "scrub"
     stage.play()
 
     updated = json_of(
