@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.declared import expect, is_number, is_wait, is_whole
 from orchestrator.core.errors import LONGEST, BadCommandError
+from orchestrator.core.model import Model
 
 Old: TypeAlias = dict[str, Any]
 """Parameters as an earlier version of the command stored them."""
@@ -78,7 +79,7 @@ class Declaration:
         expect("label", self.label, "a text", is_text, who)
 
 
-class Command(BaseModel):
+class Command(Model):
     """A thing that the system is asked to do. Its fields are its parameters, kept as versioned JSON.
 
     Define `plan` or `execute`; if you like `validate`, `locks`, `end`, `compensate`. A verb gets what it

@@ -119,7 +119,7 @@ class Ended(Command, kind="ended", label="{name}"):
 
     name: str
 
-    def validate(self, diary: Diary) -> None:  # type: ignore[override]  # pydantic's old name
+    def validate(self, diary: Diary) -> None:
         diary.write(f"validate {self.name}")
 
     def execute(self, diary: Diary) -> None:

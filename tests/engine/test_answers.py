@@ -41,7 +41,7 @@ class Does(Command, kind="answers.does", retry=TWICE):
 
 
 class Whole(Command, kind="answers.whole", retry=TWICE):
-    def validate(self, script: Script) -> None:  # type: ignore[override]
+    def validate(self, script: Script) -> None:
         script.act("validate")
 
     def execute(self, script: Script) -> int:
@@ -246,7 +246,7 @@ class Makes(Command, kind="answers.makes"):
 class Asks(Command, kind="answers.asks"):
     """Each of its verbs reads what another part returned."""
 
-    def validate(self, number: int) -> None: ...  # type: ignore[override]
+    def validate(self, number: int) -> None: ...
     def execute(self, number: int) -> None: ...
     def end(self, number: int) -> None: ...
     def compensate(self, number: int) -> None: ...

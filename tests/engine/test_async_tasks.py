@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from tests.engine.conftest import Stages
 MINUTE = timedelta(minutes=1)
 
 
-def waiting(stage: Stage, **fields: object) -> str:
+def waiting(stage: Stage, **fields: Any) -> str:
     """Has a command wait for work outside and gives its id."""
     command_id = stage.submit(Work(name="w", **fields))
     stage.play()

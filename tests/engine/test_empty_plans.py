@@ -87,7 +87,7 @@ class Ended(Shaped, kind="empty.ended", label="shaped"):
 
 
 class Validated(Shaped, kind="empty.validated", label="shaped"):
-    def validate(self, diary: Diary) -> None:  # type: ignore[override]
+    def validate(self, diary: Diary) -> None:
         diary.write("validate")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def handed(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> list[Collection
     return seen
 
 
-def waiting(stage: Stage, name: str = "w", **fields: object) -> str:
+def waiting(stage: Stage, name: str = "w", **fields: Any) -> str:
     """Has a command wait for work outside and gives its id."""
     command_id = stage.submit(Work(name=name, **fields))
     stage.play()

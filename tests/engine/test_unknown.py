@@ -28,7 +28,7 @@ class Waiter(Command, kind="unknown.waiter"):
 class Checker(Command, kind="unknown.checker"):
     """Is never allowed to begin."""
 
-    def validate(self, diary: Diary) -> None:  # type: ignore[override]
+    def validate(self, diary: Diary) -> None:
         raise TryAgain("not yet", after=timedelta(seconds=5.0))
 
     def execute(self) -> None:
@@ -176,5 +176,5 @@ def test_a_worker_that_dies_in_a_command_that_is_being_stopped_leaves_it_open(
 def test_when_unknown_is_one_of_two() -> None:
     with pytest.raises(BadCommandError, match="when_unknown"):
 
-        class Odd(Command, kind="unknown.odd", when_unknown="maybe"):
+        class Odd(Command, kind="unknown.odd", when_unknown="maybe"):  # type: ignore[arg-type]
             def execute(self) -> None: ...

@@ -142,7 +142,7 @@ class Undoes(Command):
 class Checks(Command):
     """Has a `validate`."""
 
-    def validate(self: Scripted, world: World, run: Run, said: list[str]) -> None:  # type: ignore[misc,override]
+    def validate(self: Scripted, world: World, run: Run, said: list[str]) -> None:  # type: ignore[misc]
         self.act(self.on_check, "validate", world, run)
 
 

@@ -72,7 +72,7 @@ class LiveMigrateDisk(InPool, kind="disk.live_migrate", label="Live migrate disk
     def locks(self) -> Locks:
         return exclusive("vm", self.vm_id) + exclusive("disk", self.image_id)
 
-    def validate(self, vdsm: Vdsm) -> None:  # type: ignore[override]  # pydantic's old name
+    def validate(self, vdsm: Vdsm) -> None:
         present = vdsm.storage(self.storage_pool_id).storage_domain_id
         if self.new_storage_domain_id == present:
             raise Refused(f"disk {self.image_id} is in storage domain {present}")
