@@ -8,10 +8,15 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import NamedTuple
 
+import structlog
+
 from orchestrator.core.asynctask import NO_DETAIL, AsyncTaskRef, TaskReport, TaskStatus
 from orchestrator.core.entity import TaskEntity
+from orchestrator.core.errors import ContendedError, UnavailableError
 from orchestrator.core.ports import Store
 from orchestrator.core.status import TaskState
+
+log = structlog.get_logger(__name__)
 
 CLEARABLE = (TaskState.ENDED, TaskState.CLEAR_FAILED)
 RENEW_AFTER = 0.5  # of a lease: what is said again is written only to renew one
@@ -169,14 +174,21 @@ class OpenTasks:
         there = self._store.scopes()
         for system, scope in there:
             if system in self._systems:
-                new = self._new(system, scope)
-                tending = system not in self._polled
-                for task in self._store.open_tasks(system, scope, to_tend=tending):
-                    new.take(task)
-                self._scopes[system, scope] = new
+                try:
+                    self._scopes[system, scope] = self._read(system, scope)
+                except (UnavailableError, ContendedError):
+                    raise
+                except Exception:  # a row that cannot be read stops its own scope only
+                    log.exception("scope_not_read", system=system, scope=scope)
         for gone in self._scopes.keys() - set(there):
             del self._scopes[gone]
         self._mark = mark
+
+    def _read(self, system: str, scope: str) -> ScopeTasks:
+        new = self._new(system, scope)
+        for task in self._store.open_tasks(system, scope, to_tend=system not in self._polled):
+            new.take(task)
+        return new
 
 
 def _differs(report: TaskReport, ref: AsyncTaskRef, known: Said) -> bool:

@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from orchestrator.core import event as ev
 from orchestrator.core.asynctask import TaskReport, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.errors import ConflictError
+from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
 from orchestrator.engine.door import heard_until
 from orchestrator.engine.task_ends import event_of_end, given_up
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
+
+log = structlog.get_logger(__name__)
 
 TOGETHER = 200  # reports in one transaction
 STOP_GRACE = timedelta(seconds=30)
@@ -38,11 +42,31 @@ class Reporter:
             together = waiting[start : start + TOGETHER]
             try:
                 ready.extend(self._write(together))
-            except (
-                ConflictError
-            ):  # one of them came at the wrong time: the others are not to suffer
-                for one in together:
-                    ready.extend(self._write([one]))
+            except (UnavailableError, ContendedError):
+                raise
+            except Exception:
+                if len(together) == 1:
+                    raise
+                ready.extend(self._one_by_one(together))
+        return ready
+
+    def _one_by_one(self, reports: list[TaskReport]) -> list[CommandEntity]:
+        """Takes each report by itself: one of them cannot be taken, and the others are not to suffer."""
+        ready = list[CommandEntity]()
+        for one in reports:
+            try:
+                ready.extend(self._write([one]))
+            except (UnavailableError, ContendedError):
+                raise
+            except Exception as problem:
+                log.warning(
+                    "report_not_taken",
+                    system=one.system,
+                    scope=one.scope,
+                    task=one.task_id or one.external_id,
+                    exc_info=None if isinstance(problem, ConflictError) else problem,
+                    why=str(problem),
+                )
         return ready
 
     def _write(self, reports: list[TaskReport]) -> list[CommandEntity]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator import (
     AsyncTaskRef,
@@ -19,6 +20,7 @@ from orchestrator import (
 )
 from orchestrator.core.entity import TaskEntity
 from orchestrator.core.status import Status
+from orchestrator.engine.open_tasks import OpenTasks
 from orchestrator.engine.poll import READ_ALL_EVERY
 from orchestrator.testing import Stage
 from tests.engine.acts import POLL, Group, Outside, Work
@@ -218,3 +220,46 @@ def test_a_stop_is_seen_although_nothing_else_changes(stage: Stage, outside: Out
     stage.turn(POLL)
 
     assert outside.stopped == ["w"]
+
+
+def test_a_report_that_cannot_be_taken_keeps_no_other_from_being_taken(
+    stage: Stage, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [waiting(stage, name) for name in "abc"]
+    poll = outside.poll
+
+    def with_a_bad_one(scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
+        for one in poll(scope, tasks):
+            bad = one.task_id == task_of(stage, ids[1]).task_id
+            half = one._replace(progress=0.5)
+            yield half._replace(status="odd") if bad else half  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outside, "poll", with_a_bad_one)
+    with capture_logs() as lines:
+        stage.turn(POLL)
+
+    assert [task_of(stage, one).progress for one in ids] == [0.5, None, 0.5]
+    assert "report_not_taken" in {one["event"] for one in lines}
+
+
+def test_a_row_that_cannot_be_read_stops_its_own_scope_only(
+    stage: Stage, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(stage, "a")
+    store = stage.store
+    there = ("outside", task_of(stage, waiting(stage, "b")).scope)
+    monkeypatch.setattr(store, "scopes", lambda: [("outside", "broken"), there])
+    open_tasks = store.open_tasks
+
+    def unreadable(system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]:
+        if scope == "broken":
+            raise ValueError("'paused' is not a status")
+        return open_tasks(system, scope, to_tend=to_tend)
+
+    monkeypatch.setattr(store, "open_tasks", unreadable)
+    known = OpenTasks(store, polled={"outside"}, pushed=set())
+    with capture_logs() as lines:
+        known.look()
+
+    assert [one.scope for one in known.scopes()] == [there[1]]
+    assert "scope_not_read" in {one["event"] for one in lines}
