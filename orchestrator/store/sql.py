@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 from psycopg.types.string import TextLoader
 from sqlalchemy import event as sa_event
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
@@ -45,6 +46,9 @@ POSTGRESQL = {
     "keepalives_count": 3,
 }
 """How we connect to PostgreSQL; what the URL says of these outweighs it."""
+IDLE_S = 5.0
+"""A connection that was idle for longer is asked whether it still stands. To ask each time would cost a way there and
+back; those in use are few, and the first of them that finds itself cut off has all others replaced."""
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
@@ -93,6 +97,19 @@ def _tune_postgres(engine: sa.Engine) -> None:
     @sa_event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.adapters.register_loader("uuid", TextLoader)  # ids are texts everywhere
+
+    @sa_event.listens_for(engine, "checkin")
+    def on_checkin(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @sa_event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        now = time.monotonic()
+        if now - record.info.get("used_at", now) > IDLE_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as problem:
+                raise InvalidatePoolError("cut off while it was idle") from problem
 
 
 def _tune_sqlite(engine: sa.Engine) -> None:

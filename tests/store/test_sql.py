@@ -23,7 +23,9 @@ from orchestrator.core.errors import (
     NotFoundError,
     UnavailableError,
 )
+from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Status
+from orchestrator.store import sql
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.statements import Statements
 from orchestrator.store.tables import metadata
@@ -259,13 +261,34 @@ def test_reads_are_asked_again_when_the_server_has_cut_the_connection(
 
     for read in (store.now, lambda: store.signs(NOW), lambda: store.get(root().command_id)):
         read()  # a connection waits in the pool
-        admin = sa.create_engine(store.engine.url, poolclass=sa.NullPool)
-        with admin.connect() as connection:
-            connection.execute(
-                sa.text(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
+        _cut_all(store)
 
         assert read() is not None
+
+
+def test_what_was_idle_while_the_server_cut_it_off_is_replaced(
+    postgres_store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.empty_tables(postgres_store.engine)
+    store = SqlStore(postgres_store.engine)
+    monkeypatch.setattr(sql, "IDLE_S", -1.0)  # as if each had been idle for long
+    reads = (lambda: store.get_commands(CommandQuery()), lambda: store.value(root().command_id))
+    writes = (lambda: put(store, root()), lambda: put_news(store, [news(root())]))
+
+    for call in (*writes, *reads, *writes[1:]):
+        store.now()
+        _cut_all(store)
+
+        call()
+
+
+def _cut_all(store: SqlStore) -> None:
+    """Has the server end all connections to this database, as a failover does."""
+    admin = sa.create_engine(store.engine.url, poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
