@@ -222,7 +222,7 @@ def part_ended(c: CommandEntity, event: ev.PartEnded, now: datetime, policy: Pol
     letters: tuple[Letter, ...] = ()
     if event.outcome is not Outcome.SUCCEEDED:
         c = c._replace(outcome=worse(c.outcome, event.outcome), message=event.reason or c.message)
-        if c.mode is Mode.SEQUENCE and event.follows:
+        if c.mode is Mode.SEQUENCE:  # what was attached to it stops it, as its plan does
             letters = (Letter(To.PENDING_PARTS, ev.Cancel()),)
     if c.pending or c.status is not Status.WAITING:
         return Reaction(c, letters)

@@ -234,7 +234,7 @@ def test_a_start_that_is_being_stopped_is_asked_a_few_times_more_and_then_unknow
     policy = Policy()
     one = command(Status.RUNNING, phase=Phase.START, stopping=Outcome.FAILED, pending=1, attempt=1)
     waits = []
-    while one.status is Status.RUNNING:
+    for _ in range(policy.stop_tries):
         one = react(one, ev.Postponed(1, "busy", timedelta(hours=1)), NOW, policy).command
         if one.status is Status.DELAYED:
             waits.append(one.wake_at)

@@ -13,7 +13,7 @@ from orchestrator import AsyncTask
 from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError
-from orchestrator.core.status import Phase, Status
+from orchestrator.core.status import Outcome, Phase, Status
 from orchestrator.engine.writer import Request
 from tests.engine.world import World
 
@@ -47,6 +47,14 @@ class Events(RuleBasedStateMachine):
             event = _event(what, one, age)
             is_late = age < 0 and not isinstance(event, ev.Abandoned)
             self._write(one.command_id, event, is_ignored=is_late)
+
+    @rule(which=st.integers(0, 20), what=WORDS)
+    def say_after_a_stop(self, which: int, what: str) -> None:
+        self.claim(which)
+        one = self._pick(which, Status.RUNNING)
+        if one is not None and one.phase in (Phase.EXECUTE, Phase.START):
+            self._write(one.command_id, ev.Stop(Outcome.STOPPED, "enough"))
+            self.say(which, what, 0)
 
     @rule(which=st.integers(0, 20), what=WORDS, age=AGES)
     def say_out_of_turn(self, which: int, what: str, age: int) -> None:

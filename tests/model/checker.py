@@ -39,6 +39,7 @@ def check(
     wrong += _left_over(store, commands, running_outside)
     wrong += _wrong_steps(log, commands)
     wrong += _counted_twice(log)
+    wrong += _begun_after_a_stop(log)
     effects = list(effects)
     wrong += _called_twice(effects)
     if effects:
@@ -111,6 +112,18 @@ def _wrong_steps(log: Iterable[Transition], commands: Mapping[str, CommandEntity
         event = last.get(command_id)
         if event is not None and event.path[-1] is not command.status:
             yield f"{_name(command)} is {command.status}, but its log ends at {event.path[-1]}"
+
+
+def _begun_after_a_stop(log: Iterable[Transition]) -> Iterator[str]:
+    """What is being stopped is not called again, unless somebody restarts it."""
+    stopped: set[str] = set()
+    for one in log:
+        if {"Restart", "Reset"} & set(one.causes):
+            stopped.discard(one.command_id)
+        if "Claim" in one.causes and one.phase is Phase.EXECUTE and one.command_id in stopped:
+            yield f"event {one.seq} of {one.command_id}: it was begun although it was being stopped"
+        if "Stop" in one.causes and one.phase is Phase.EXECUTE:
+            stopped.add(one.command_id)
 
 
 def _counted_twice(log: Iterable[Transition]) -> Iterator[str]:

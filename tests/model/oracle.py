@@ -113,12 +113,18 @@ class _Oracle:
             undoing = any(row.status is Status.COMPENSATED for _, row in pairs)
         cut = False
         for part, row in pairs:
+            cut = cut or self._called_off(node, command, row)
             if cut:
                 self._unbegun(part, row, stopped=stopped)
                 continue
             self.visit(part, row, stopped=stopped, undone=undoing)
             found = self._counts_as(part, self._outcome(part, row, stopped=stopped))
             cut = node.mode == "sequence" and found is not S
+
+    def _called_off(self, node: Node, command: CommandEntity, part: CommandEntity) -> bool:
+        """Tells whether a part of a sequence had no turn because a part that was added to it had failed."""
+        late = self._late.get(command.command_id, set()) & {Status.FAILED, Status.STOPPED}
+        return node.mode == "sequence" and bool(late) and part.status is Status.SKIPPED
 
     def _unbegun(self, node: Node, command: CommandEntity, *, stopped: bool) -> None:
         stopped = stopped or self._ordered("stop", command)
@@ -170,6 +176,8 @@ class _Oracle:
             return self._as_stopped(node, command)
         found = [S]
         for part, row in self._pairs(node, command):
+            if self._called_off(node, command, row):
+                break
             found.append(self._counts_as(part, self._outcome(part, row, stopped=stopped)))
             if node.mode == "sequence" and found[-1] is not S:
                 break  # what follows was never begun

@@ -128,16 +128,17 @@ def test_a_task_is_stored_once_when_the_answer_of_the_commit_was_lost(stage: Sta
     assert len(stage.orchestrator.tasks([root])) == 1
 
 
-def test_a_part_added_later_stands_beside_the_plan(stage: Stage) -> None:
+def test_a_part_added_later_that_fails_stops_the_sequence(stage: Stage) -> None:
     root = stage.submit(command_of(group(leaf("a", does="task", seconds=20.0), leaf("b"))))
     stage.play()
-    late = stage.orchestrator.attach(root, command_of(leaf("late", does="raise")), owner="acme")
+    late = stage.orchestrator.attach(root, command_of(leaf("late", does="refuse")), owner="acme")
 
     for _ in range(20):
         stage.turn(timedelta(seconds=5))
 
     assert stage.orchestrator.get(late.id).order < 0
-    assert stage.statuses(root)["b"] is Status.SUCCEEDED  # the plan went on beside it
+    assert stage.statuses(root)["a"] is Status.SUCCEEDED  # what was under way is waited for
+    assert stage.statuses(root)["b"] is Status.SKIPPED  # what came after it is not begun
     assert stage.statuses(root)["top"] is Status.FAILED
     assert check(stage.store, roots=[root]) == []
 
