@@ -1,4 +1,4 @@
-"""A vendor's program, as a third party would write it: it knows our REST API and nothing else.
+"""A vendor's program, as a third party would write it: it knows our client library and nothing else.
 
     python -m adapters.vendor.client --url URL --token TOKEN --vendor NAME [--directory DIR] ...
 
@@ -15,17 +15,17 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
+from orchestrator import client
+from orchestrator.client import Task
 
 log = logging.getLogger("vendor")
 
 PIECES = 10
+RETRY_S = 10.0  # then it goes on to look for work, and takes the task up again
 PIECE_BYTES = 64 * 1024
 OURS_TO_DO = "waiting,needs_attention"  # the latter when we were silent for too long
 
@@ -50,11 +50,7 @@ class Vendor:
         self._orders = orders
         self._is_over = threading.Event()
         self._at_work: set[str] = set()
-        self._api = httpx.Client(
-            base_url=f"{orders.url.rstrip('/')}/api/v1",
-            headers={"Authorization": f"Bearer {orders.token}"},
-            timeout=20,
-        )
+        self._api = client.Vendor(orders.url, orders.token, retry_s=RETRY_S)
 
     def stop(self) -> None:
         """Lets it end after the pieces that it is at."""
@@ -66,76 +62,49 @@ class Vendor:
         with ThreadPoolExecutor(max_workers=8) as hands, self._api:
             while not self._is_over.is_set():
                 for task in self._waiting():
-                    if task["id"] not in self._at_work:
-                        self._at_work.add(task["id"])
+                    if task.id not in self._at_work:
+                        self._at_work.add(task.id)
                         hands.submit(self._work, task)
                 self._is_over.wait(self._orders.every_s)
 
-    def _waiting(self) -> list[dict[str, Any]]:
-        asked: dict[str, str | int] = {
-            "vendor": self._orders.vendor,
-            "status": OURS_TO_DO,
-            "limit": 100,
-        }
-        answer = self._ask(lambda: self._api.get("/external-tasks", params=asked))
-        if answer is None:
-            return []
-        found: list[dict[str, Any]] = answer["items"]
-        return [one for one in found if one["task_status"] == "running"]
-
-    def _work(self, task: dict[str, Any]) -> None:
+    def _waiting(self) -> list[Task]:
         try:
-            self._write(task)
-        except Exception:
-            log.exception("task %s broke; it is taken up again", task["id"])
-        finally:
-            self._at_work.discard(task["id"])
+            return self._api.waiting(vendor=self._orders.vendor, status=OURS_TO_DO, limit=100)
+        except client.ClientError as problem:
+            log.warning("%s", problem)
+            return []
 
-    def _write(self, task: dict[str, Any]) -> None:
-        path = self._orders.directory / f"{task['id']}.clone"
-        fails = self._orders.fail_on and self._orders.fail_on in task["description"]
+    def _work(self, task: Task) -> None:
+        path = self._orders.directory / f"{task.id}.clone"
+        try:
+            with task:
+                self._write(task, path)
+        except client.ConflictError as problem:
+            path.unlink(missing_ok=True)  # it is over, and nobody wants our work
+            log.warning("%s", problem)
+        except Exception:
+            log.exception("task %s broke; it is taken up again", task.id)
+        finally:
+            self._at_work.discard(task.id)
+
+    def _write(self, task: Task, path: Path) -> None:
+        fails = self._orders.fail_on and self._orders.fail_on in task.told["description"]
         with path.open("wb") as file:
             for piece in range(PIECES):
                 if self._is_over.wait(self._orders.seconds / PIECES):
+                    task.leave()
                     return
                 file.write(os.urandom(PIECE_BYTES))
                 file.flush()
-                news = {"progress": (piece + 1) / PIECES, "message": f"piece {piece + 1}/{PIECES}"}
-                said = self._report(task["id"], news)
-                if said is None or said["stop_requested"]:
+                try:
+                    task.progress((piece + 1) / PIECES * 100, f"piece {piece + 1}/{PIECES}")
+                except client.StopRequested:
                     path.unlink()
-                    if said is not None:
-                        self._report(task["id"], {"status": "aborted", "message": "stopped"})
-                    return
+                    raise
                 if fails and piece >= PIECES // 2:
                     path.unlink()
-                    self._report(task["id"], {"status": "failed", "message": "the array is full"})
-                    return
-        result = {"file": str(path), "size_bytes": path.stat().st_size}
-        self._report(task["id"], {"status": "succeeded", "result": result})
-
-    def _report(self, task_id: str, news: dict[str, Any]) -> dict[str, Any] | None:
-        """Gives the task as it then is; None when it is over and nobody wants our work."""
-        return self._ask(lambda: self._api.patch(f"/external-tasks/{task_id}", json=news))
-
-    def _ask(self, request: Callable[[], httpx.Response]) -> dict[str, Any] | None:
-        """Asks until there is an answer: a report that got lost would leave the task stale."""
-        wait = 0.2
-        while not self._is_over.is_set():
-            try:
-                answer = request()
-            except httpx.TransportError as problem:
-                log.warning("%s does not answer: %s", self._orders.url, problem)
-            else:
-                if answer.is_success:
-                    told: dict[str, Any] = answer.json()
-                    return told
-                log.warning("%s: %s", answer.status_code, answer.text)
-                if answer.status_code < 500:
-                    return None
-            self._is_over.wait(wait)
-            wait = min(wait * 2, 5.0)
-        return None
+                    raise client.TaskFailed("the array is full")
+        task.result = {"file": str(path), "size_bytes": path.stat().st_size}
 
 
 def main() -> None:

@@ -10,8 +10,9 @@ import httpx
 
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.settings import read_settings
-
-TIMEOUT_S = 30.0
+from orchestrator.client.calls import Call, path_of
+from orchestrator.client.client import Client
+from orchestrator.client.errors import ClientError, error_of
 
 _CODES = {
     400: ExitCode.WRONG_USAGE,
@@ -36,13 +37,11 @@ class Server:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url.rstrip("/")
-        headers = {"Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
         try:
-            self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S)
+            self._client = Client(self.url, token, retry_s=0)
         except (httpx.InvalidURL, ValueError) as error:
             raise CliError(f"API_URL {self.url!r} is no URL: {error}") from error
+        self.http = self._client.http
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +52,7 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.http.close()
+        self._client.close()
 
     def get(self, path: str, **params: Any) -> Any:
         """Reads; parameters that are None are left out."""
@@ -73,31 +72,25 @@ class Server:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Makes one request and gives its JSON, or None when there is none."""
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        asked = Call(
+            method=method, path=path, params=params or {}, body=body, headers=headers or {}
+        )
         try:
-            answer = self.http.request(
-                method, self.path(path), params=given, json=body, headers=headers
-            )
-        except httpx.HTTPError as error:
-            raise self.unreachable(error) from error
-        if answer.is_error:
-            raise problem(answer)
-        if not answer.content:
-            return None
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise CliError(f"{self.url} answered with no JSON; is it an orchestrator?") from error
+            return self._client.call(asked)
+        except ClientError as error:
+            if error.status is None:
+                raise self.unreachable(error.__cause__ or error) from error
+            raise as_cli_error(error) from error
 
     def path(self, path: str) -> str:
         """Gives the full path of a relative one."""
-        return path if path.startswith("/") else f"/api/v1/{path}"
+        return path_of(path)
 
     def page_of(self, command_id: str) -> str:
         """Gives the address of a command's web page."""
         return f"{self.url}/commands/{command_id}"
 
-    def unreachable(self, error: Exception) -> CliError:
+    def unreachable(self, error: BaseException) -> CliError:
         """Makes the error for a server that does not answer."""
         reason = str(error) or type(error).__name__
         return CliError(
@@ -115,13 +108,12 @@ def connect() -> Server:
 
 def problem(answer: httpx.Response) -> CliError:
     """Makes the error for an answer that is a problem; its body must have been read."""
-    try:
-        found = answer.json()
-    except ValueError:
-        found = {}
-    if not isinstance(found, dict):
-        found = {}
-    text = found.get("detail") or found.get("title") or answer.reason_phrase
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
+    return as_cli_error(error_of(answer))
+
+
+def as_cli_error(error: ClientError) -> CliError:
+    """Gives a problem with its exit code."""
+    text = error.detail
+    if error.status == httpx.codes.UNAUTHORIZED:
         text = f"{text}; or log in with `orchestrator login`"
-    return CliError(str(text), _CODES.get(answer.status_code, ExitCode.ERROR))
+    return CliError(text, _CODES.get(error.status or 0, ExitCode.ERROR))

@@ -34,8 +34,9 @@ RINGS: dict[str, set[str]] = {
     "orchestrator.testing": {
         *PURE, "orchestrator.app", "orchestrator.engine", "orchestrator.store",
     },
+    "orchestrator.client": {"orchestrator.client", "httpx"},
     "orchestrator.cli": {
-        *PURE, "orchestrator", "orchestrator.cli", "orchestrator.monitor", "typer", "click",
+        *PURE, "orchestrator", "orchestrator.cli", "orchestrator.client", "orchestrator.monitor", "typer", "click",
         "rich", "httpx", "httpx_sse", "psutil", "redis", "pydantic_settings",
     },
     "adapters.vdsm": {
@@ -46,7 +47,9 @@ RINGS: dict[str, set[str]] = {
         "orchestrator", "adapters.gluster", "pydantic", "pydantic_settings", "structlog",
         "defusedxml",
     },
-    "adapters.vendor": {"orchestrator", "adapters.vendor", "pydantic", "httpx", "structlog"},
+    "adapters.vendor": {
+        "orchestrator", "orchestrator.client", "adapters.vendor", "pydantic", "httpx", "structlog",
+    },
 }  # fmt: skip
 """For each ring what it may import beside the standard library: a package stands for all in it,
 but `orchestrator` for the face alone."""
