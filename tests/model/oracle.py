@@ -124,7 +124,8 @@ class _Oracle:
     def _called_off(self, node: Node, command: CommandEntity, part: CommandEntity) -> bool:
         """Tells whether a part of a sequence had no turn because a part that was added to it had failed."""
         late = self._late.get(command.command_id, set()) & {Status.FAILED, Status.STOPPED}
-        return node.mode == "sequence" and bool(late) and part.status is Status.SKIPPED
+        passed = part.status is Status.SKIPPED and not self._ordered("skip", part)
+        return node.mode == "sequence" and bool(late) and passed
 
     def _unbegun(self, node: Node, command: CommandEntity, *, stopped: bool) -> None:
         stopped = stopped or self._ordered("stop", command)
