@@ -37,6 +37,10 @@ class CommandType:
         """Whether its plan asks for something, so that it can only be made when its turn has come."""
         return bool(self.asks.get("plan"))
 
+    def load(self, parameters: Mapping[str, Any]) -> Command:
+        """Makes a command of stored parameters, by their names or aliases. Raises ValidationError."""
+        return self.command.model_validate(parameters, by_alias=True, by_name=True)
+
 
 class Catalog:
     """All command kinds, by name.
@@ -129,7 +133,7 @@ class Catalog:
                     f" {since} raised {type(problem).__name__}: {problem}"
                 ) from problem
         try:
-            return known.command.model_validate(current)
+            return known.load(current)
         except ValidationError as problem:
             raise UnreadableError(
                 f"the stored parameters of {kind} cannot be read: {describe_problems(problem)}"

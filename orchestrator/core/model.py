@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
         model_config: ClassVar[ConfigDict]
         model_fields: ClassVar[dict[str, Any]]
+        model_extra: dict[str, Any] | None
 
         @classmethod
         def model_validate(cls, obj: Any, **settings: Any) -> Self: ...

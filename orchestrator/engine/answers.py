@@ -18,7 +18,9 @@ from orchestrator.core.errors import LONGEST, OrchestratorError, Refused, TryAga
 from orchestrator.engine.faults import Death
 from orchestrator.engine.storable import stored_size
 
-ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+ANYTHING: TypeAdapter[Any] = TypeAdapter(
+    Any, config={"ser_json_inf_nan": "constants"}
+)  # else NaN is silently null
 ERROR_LIMIT = 2_000
 SHORTEST = timedelta(milliseconds=100)  # to wait less is to ask without end
 ASKED_AGAIN_IN = timedelta(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import orjson
 
+MOST_LEVELS = 200  # orjson writes 254, and a value is stored and shown within others
+_WITHIN = 254 - MOST_LEVELS
+_STRICT = json.JSONEncoder(allow_nan=False, skipkeys=True, default=lambda _other: None)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -18,4 +22,25 @@ def stored_size(value: Any) -> int:
         raise ValueError(str(problem)) from problem
     if b"\\u0000" in text and _NUL.search(text):
         raise ValueError("a text has the character NUL")
+    if b"null" in text:
+        _check_numbers(value)
+    if text.count(b"[") + text.count(b"{") > MOST_LEVELS:
+        _check_levels(value)
     return len(text)
+
+
+def _check_numbers(value: Any) -> None:
+    """Looks whether a null was a number: what orjson writes for NaN and Infinity."""
+    try:
+        _STRICT.encode(value)
+    except ValueError as problem:
+        raise ValueError("NaN and Infinity are no JSON numbers") from problem
+
+
+def _check_levels(value: Any) -> None:
+    for _ in range(_WITHIN):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except TypeError as problem:
+        raise ValueError(f"nested deeper than {MOST_LEVELS} levels") from problem

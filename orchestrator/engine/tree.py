@@ -16,8 +16,8 @@ from orchestrator.core.external import ExternalTask
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode
 from orchestrator.engine.asking import label_of, locks_of, plan_of, shown
+from orchestrator.engine.parameters import parameters_of
 from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
-from orchestrator.engine.storable import stored_size
 
 NO_MORE: Any = object()  # None may be among the parts, by mistake
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
@@ -126,7 +126,7 @@ class TreeBuilder:
         self, command: Command, like: CommandEntity, scope: Scope, place: dict[str, Any]
     ) -> _Node:
         known = self.catalog.type_of(command)
-        payload = Payload(self._parameters(command, known.kind))
+        payload = Payload(parameters_of(command, known, self.limits.parameter_bytes))
         locks = locks_of(command) if known.defines("locks") else ()
         about = locks[0] if locks else None
         weight = known.command.declared.weight
@@ -188,21 +188,6 @@ class TreeBuilder:
             known, node.entity.command_id, node.before, node.offers, later=later
         )
         return Payload(node.payload.parameters, {**stored, **inputs})
-
-    def _parameters(self, command: Command, kind: str) -> dict[str, Any]:
-        parameters = command.model_dump(mode="json")
-        try:
-            size = stored_size(parameters)
-        except ValueError as problem:
-            raise BadInputError(
-                f"the parameters of {kind} cannot be stored: {problem}; write them another way"
-            ) from problem
-        if size > self.limits.parameter_bytes:
-            raise BadInputError(
-                f"the parameters of {kind} take {size} bytes; at most {self.limits.parameter_bytes}"
-                " are allowed, so store large data elsewhere and pass its name"
-            )
-        return parameters
 
     def _check_size(self, nodes: list[_Node], stack: list[_Node]) -> None:
         if len(nodes) - 1 > self.limits.parts:

@@ -177,7 +177,10 @@ class NoPlan(Command, kind="no_plan"):
         (Many(parts=1101), "the plan of many has more than 1100 parts"),
         (NoPlan(), "the plan of no_plan is 'nothing'"),
         (Step(name="x" * (1024 * 1024)), "the parameters of step take .* bytes; at most 1048576"),
-        (Many(parts=2**70), "the parameters of many cannot be stored: Integer exceeds 64-bit"),
+        (
+            Many(parts=2**70),
+            "the parameters of many cannot be stored: parts: Integer exceeds 64-bit",
+        ),
     ],
 )
 def test_an_impossible_plan_is_refused_in_one_sentence(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -48,6 +51,47 @@ class Says(Command, kind="storable.says", label="says {text}"):
         return self.text
 
 
+class Holds(Command, kind="storable.holds"):
+    """Has anything."""
+
+    value: Any
+
+    def execute(self) -> Any:
+        return self.value
+
+
+class Numbers(Command, kind="storable.numbers"):
+    """Returns a number that was written as text."""
+
+    text: str
+
+    def execute(self) -> Any:
+        return [float(self.text)]
+
+
+@dataclass
+class Measured:
+    """What was measured."""
+
+    metres: float
+
+
+class TypedNumbers(Command, kind="storable.typed"):
+    """Returns it as what it says that it returns."""
+
+    text: str
+
+    def execute(self) -> Measured:
+        return Measured(float(self.text))
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 NUL, HALF = 0x0, 0xD800
 
 
@@ -57,12 +101,15 @@ NUL, HALF = 0x0, 0xD800
         (Returns(characters=(NUL,)), "a text has the character NUL"),
         (Returns(characters=(HALF,)), "str is not valid UTF-8"),
         (Grows(bits=64), "Integer exceeds 64-bit range"),
+        (Numbers(text="nan"), "NaN and Infinity are no JSON numbers"),
+        (Numbers(text="-inf"), "NaN and Infinity are no JSON numbers"),
+        (TypedNumbers(text="nan"), "NaN and Infinity are no JSON numbers"),
     ],
 )
 def test_a_verb_that_returns_what_cannot_be_stored_has_failed(
     stages: Stages, command: Command, says: str
 ) -> None:
-    ended = stages(Returns, Grows).perform(command)
+    ended = stages(Returns, Grows, Numbers, TypedNumbers).perform(command)
 
     assert ended.status is Status.FAILED
     assert says in (ended.message or "")
@@ -104,3 +151,27 @@ def test_what_only_looks_odd_is_stored_as_it_is(stages: Stages, text: str) -> No
 @pytest.mark.parametrize(("value", "size"), [(None, 4), ("ü", 4), ({"a": [1, 2.5]}, 13)])
 def test_the_size_is_that_of_the_json(value: object, size: int) -> None:
     assert stored_size(value) == size
+
+
+@pytest.mark.parametrize(
+    "bad", [float("nan"), float("inf"), [1.0, float("-inf")], {"a": None, "b": float("nan")}]
+)
+def test_a_number_that_is_none_is_no_value(bad: object) -> None:
+    with pytest.raises(ValueError, match="NaN and Infinity"):
+        stored_size(bad)
+
+
+@pytest.mark.parametrize("levels", [201, 253, 255, 260, 300, 2_000])
+def test_what_is_nested_too_deep_is_refused_before_any_database_sees_it(
+    stages: Stages, levels: int
+) -> None:
+    with pytest.raises(BadInputError, match=r"storable\.holds cannot be stored"):
+        stages(Holds).submit(Holds(value=nested(levels)))
+
+
+def test_what_is_nested_two_hundred_deep_comes_back(stages: Stages) -> None:
+    stage = stages(Holds)
+
+    ended = stage.perform(Holds(value=nested(199)))
+
+    assert ended.status is Status.SUCCEEDED
