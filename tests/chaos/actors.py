@@ -45,10 +45,14 @@ MENU = Menu(
 
 @dataclass(slots=True)
 class Tree:
-    """A tree that was submitted: its key, its plan, and its id once that is known."""
+    """A tree that was submitted: its key, its plan, by which door, and its id once that is known.
+
+    A key belongs to who uses it, so it is asked again by the same door.
+    """
 
     key: str
     node: Node
+    by_web: bool = False
     root_id: str | None = None
 
 
@@ -113,7 +117,8 @@ class Client:
             self._submit(self.rng.choice(self.trees))
         elif self._room():
             node = random_plan(self.rng, self.menu)
-            tree = Tree(f"tree-{len(self.trees)}", node)
+            by_web = self.web is not None and self.rng.random() < BY_WEB
+            tree = Tree(f"tree-{len(self.trees)}", node, by_web)
             self.trees.append(tree)
             self._submit(tree)
 
@@ -129,7 +134,7 @@ class Client:
 
     def _submit(self, tree: Tree) -> None:
         command = command_of(tree.node)
-        if self.web is not None and self.rng.random() < BY_WEB:
+        if self.web is not None and tree.by_web:
             found, repeated = self.web.submit(command, tree.key)
         else:
             handle = self.orchestrator.submit(command, idempotency_key=tree.key)
@@ -232,14 +237,18 @@ class Vendor:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads the feed all along, and keeps what it saw in the order in which it came."""
+    """Reads the feed all along, and keeps what it saw in the order in which it came.
+
+    There are several in this process, at different speeds: they share what the store knows of holes.
+    """
 
     orchestrator: Orchestrator
+    limit: int = 500
     seen: list[Transition] = field(default_factory=list)
     cursor: int = 0
 
     def act(self) -> None:
         """Reads on."""
-        page = self.orchestrator.modified_since(self.cursor, 500)
+        page = self.orchestrator.modified_since(self.cursor, self.limit)
         self.seen.extend(page.items)
         self.cursor = int(page.cursor or self.cursor)

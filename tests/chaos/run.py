@@ -72,7 +72,7 @@ class Cast:
 
     client: Client
     operators: Operators
-    reader: Reader
+    readers: tuple[Reader, ...]
     actors: dict[str, Actor]
 
 
@@ -99,7 +99,7 @@ def run(wish: Wish) -> Result:
         _break_things(here, gremlin, wish)
         settled_s = _calm(here, gremlin, cast, front)
         _await_web(here, web)
-        verdict = judge(front, here, cast.client.trees, cast.operators.orders, cast.reader)
+        verdict = judge(front, here, cast.client.trees, cast.operators.orders, cast.readers)
         result = Result(
             wish=wish,
             verdict=verdict,
@@ -121,14 +121,18 @@ def run(wish: Wish) -> Result:
 def _cast(front: Orchestrator, web: Web, wish: Wish, rng: random.Random) -> Cast:
     client = Client(front, random.Random(rng.random()), web, wish.trees)
     operators = Operators(front, random.Random(rng.random()), wish.meddling)
-    vendor, reader = Vendor(front), Reader(front)
+    vendor = Vendor(front)
+    readers = tuple(Reader(front, limit) for limit in (500, 50, 7))
     actors = {
         "client": Actor("client", client.act, 0.02),
         "operators": Actor("operators", operators.act, 0.5),
         "vendor": Actor("vendor", vendor.act, 0.5),
-        "reader": Actor("reader", reader.act, 0.1),
+        **{
+            f"reader {one.limit}": Actor("reader", one.act, 0.01 + one.limit / 5_000)
+            for one in readers
+        },
     }
-    return Cast(client, operators, reader, actors)
+    return Cast(client, operators, readers, actors)
 
 
 @contextmanager
@@ -181,15 +185,16 @@ def _calm(here: Installation, gremlin: Gremlin, cast: Cast, front: Orchestrator)
     cursor, moved = 0, started
     while time.monotonic() < started + CALM_S and time.monotonic() < moved + STANDSTILL_S:
         here.crew.tend()
-        if cast.reader.cursor != cursor:
-            cursor, moved = cast.reader.cursor, time.monotonic()
+        if cast.readers[0].cursor != cursor:
+            cursor, moved = cast.readers[0].cursor, time.monotonic()
         if _is_quiet(front, cast):
             break
         time.sleep(0.2)
     settled_s = time.monotonic() - started
-    for name in ("operators", "vendor", "reader"):
+    for name in cast.actors.keys() - {"client"}:
         cast.actors[name].stop()
-    _read_to_the_end(cast.reader)
+    for reader in cast.readers:
+        _read_to_the_end(reader)
     return settled_s
 
 
@@ -214,7 +219,7 @@ def _is_quiet(front: Orchestrator, cast: Cast) -> bool:
 
 def _read_to_the_end(reader: Reader) -> None:
     """Reads until there has been nothing new for a while."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     last = reader.orchestrator.store.last_event()
     while reader.cursor < last and time.monotonic() < deadline:
         reader.act()

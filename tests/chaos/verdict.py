@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.app import Orchestrator
@@ -103,7 +103,7 @@ def judge(
     here: Installation,
     trees: list[Tree],
     orders: Mapping[str, list[Action]],
-    reader: Reader,
+    readers: Sequence[Reader],
 ) -> Verdict:
     """Looks through the finished store."""
     verdict = Verdict()
@@ -123,7 +123,8 @@ def judge(
             deaths=MAX_DEATHS,
         )
         verdict.take(wrong, f"{tree.key} {tree.root_id}")
-    verdict.take(check(front.store, roots=(), feed=reader.seen))
+    for reader in readers:
+        verdict.take(check(front.store, roots=(), feed=reader.seen), f"reader of {reader.limit}")
     verdict.take(f"outside task {one} still runs" for one in _running(here))
     return verdict
 
