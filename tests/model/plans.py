@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -51,7 +52,8 @@ class Node:
 
     def to_json(self) -> dict[str, Any]:
         """Gives the node as JSON, for a command's parameters."""
-        return asdict(self)
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # with lists, as it comes back
+        return found
 
 
 def from_json(data: Mapping[str, Any]) -> Node:
