@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from orchestrator.core.external import EXTERNAL_KINDS
 from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
 from orchestrator.engine.grants import check_let_in
+from orchestrator.engine.sent import digest_of_sent
 from orchestrator.engine.storable import stored_size
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
@@ -84,14 +83,15 @@ class Submitter:
         """Stores the command and begins it.
 
         The same idempotency key gives the same command. Raises BadInputError for a bad plan, ConflictError
-        for a key that stands for something else.
+        for a key that stands for something else: other fields were sent, another owner or correlation id.
         """
         new_root = root_id(self.rng.getrandbits(128))
         rows = self._rows(command, origin, new_root)
+        digest = _digest(command, origin, rows[0])
         known: list[str] = []
 
         def begin(unit: UnitOfWork) -> None:
-            earlier = self._known_request(unit, origin, rows[0], new_root)
+            earlier = self._known_request(unit, origin, digest, new_root)
             if earlier is None:
                 _note(unit, origin, "submit", new_root)
                 unit.add(rows)
@@ -151,14 +151,11 @@ class Submitter:
         return builder.build(command, like)
 
     def _known_request(
-        self, unit: UnitOfWork, origin: Origin, root: NewCommand, new_root: str
+        self, unit: UnitOfWork, origin: Origin, digest: str | None, new_root: str
     ) -> str | None:
         key = origin.idempotency_key
-        if key is None:
+        if key is None or digest is None:
             return None
-        place = [root.entity.parent_id] if root.entity.parent_id else []
-        said = json.dumps([root.entity.kind, root.payload.parameters, *place], sort_keys=True)
-        digest = hashlib.sha256(said.encode()).hexdigest()
         earlier = unit.tx.remember_request(key, digest, new_root)
         if earlier is None:
             return None
@@ -202,13 +199,14 @@ class Submitter:
             )
         rows = self._rows_of_part(parent, command, origin, best_effort=best_effort)
         child = rows[0].entity.command_id
+        digest = _digest(command, origin, rows[0])
         known: list[str] = []
 
         def add(unit: UnitOfWork) -> None:
             found = unit.command(parent_id) or parent
             if vendor is not None:
                 check_let_in(unit, found, vendor)
-            earlier = self._known_request(unit, origin, rows[0], child)
+            earlier = self._known_request(unit, origin, digest, child)
             if earlier is not None:
                 known[:] = [earlier]
                 return
@@ -244,6 +242,15 @@ class Submitter:
             correlation_id=parent.correlation_id,
         )
         return TreeBuilder(self.catalog, self.limits, new_id).build(command, like)
+
+
+def _digest(command: Command, origin: Origin, root: NewCommand) -> str | None:
+    """Gives what the request is known by, where there is a key to know it under."""
+    if origin.idempotency_key is None:
+        return None
+    owner = (origin.owner_type, origin.owner)
+    place = root.entity.parent_id
+    return digest_of_sent(root.entity.kind, command, *owner, origin.correlation_id, place)
 
 
 def _note(unit: UnitOfWork, origin: Origin, verb: str, command_id: str) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
+import subprocess
+import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
 
 from orchestrator import Command, Old, Plan, sequence
 from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
@@ -36,6 +42,76 @@ def test_a_key_used_for_another_request_is_refused(stage: Stage) -> None:
         stage.orchestrator.submit(Step(name="b"), idempotency_key="k")
 
     assert len(stage.orchestrator.commands().items) == 1
+
+
+class Detail(BaseModel):
+    """A model in a field, with a default of its own that is drawn."""
+
+    marks: frozenset[int]
+    drawn: float = Field(default_factory=random.random)
+
+
+class Drawn(Command, kind="drawn", label="drawn"):
+    """Has defaults that are drawn afresh, and sets."""
+
+    marks: frozenset[int] = frozenset()
+    nested: tuple[dict[str, frozenset[frozenset[str]]], ...] = ()
+    detail: Detail | None = None
+    drawn: float = Field(default_factory=random.random)
+
+    def execute(self) -> None: ...
+
+
+@pytest.mark.parametrize("marks", [(0, 8), (8, 0)])  # one set in two orders
+def test_a_request_is_the_same_by_what_its_caller_sent(
+    stages: Stages, marks: tuple[int, ...]
+) -> None:
+    orchestrator = stages(Drawn).orchestrator
+    first = Drawn(marks=frozenset((0, 8)), detail=Detail(marks=frozenset((8, 0))))
+    again = Drawn(marks=frozenset(marks), detail=Detail(marks=frozenset(marks)))
+
+    submitted = orchestrator.submit(first, idempotency_key="k")
+
+    assert first.drawn != again.drawn
+    assert orchestrator.submit(again, idempotency_key="k").id == submitted.id
+    with pytest.raises(ConflictError):
+        orchestrator.submit(Drawn(marks=frozenset((0, 8)), drawn=0.5), idempotency_key="k")
+
+
+@pytest.mark.parametrize(
+    "other", [{"correlation_id": "c2"}, {"correlation_id": None}, {"owner": "bob"}]
+)
+def test_another_circumstance_is_another_request(stage: Stage, other: dict[str, Any]) -> None:
+    sent: dict[str, Any] = {"idempotency_key": "k", "correlation_id": "c1"}
+    first = stage.orchestrator.submit(Step(name="a"), **sent)
+
+    assert stage.orchestrator.submit(Step(name="a"), **sent).id == first.id
+    with pytest.raises(ConflictError, match="'k' was used for another request"):
+        stage.orchestrator.submit(Step(name="a"), **{**sent, **other})
+
+
+DIGEST = """
+from tests.engine.test_submitting import Detail, Drawn
+from orchestrator.engine.sent import digest_of_sent
+inner = frozenset({frozenset({"x", "y", "z"}), frozenset({"u", "v"})})
+detail = Detail(marks=frozenset({1, 2}))
+print(digest_of_sent("drawn", Drawn(nested=({"b": inner, "a": inner},), detail=detail), "alice"))
+"""
+
+
+def test_a_request_is_the_same_in_every_process() -> None:
+    found = {
+        subprocess.run(
+            (sys.executable, "-c", DIGEST),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+
+    assert len(found) == 1
 
 
 def test_a_refused_submission_does_not_use_up_its_key(stages: Stages) -> None:
