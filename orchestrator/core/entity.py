@@ -70,6 +70,7 @@ class CommandEntity(NamedTuple):
     start_time: datetime | None = None
     end_time: datetime | None = None
     last_update_time: datetime | None = None
+    restarts: int = 0
 
     @property
     def is_root(self) -> bool:

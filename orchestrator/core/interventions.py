@@ -175,6 +175,7 @@ def _fresh(c: CommandEntity) -> CommandEntity:
         wake_at=None,
         start_time=None,
         end_time=None,
+        restarts=c.restarts + 1,
     )
 
 

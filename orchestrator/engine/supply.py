@@ -88,4 +88,5 @@ def run_of(entity: CommandEntity) -> Run:
         correlation_id=entity.correlation_id,
         deadline=entity.deadline,
         reason=entity.message,
+        restarts=entity.restarts,
     )

@@ -27,13 +27,13 @@ HEAD: tuple[sa.ColumnElement[Any], ...] = (
     _c.revision, _c.attempt, _c.tries, _c.deaths, _c.nudges, _c.worker_id, _c.wake_at,
     _c.deadline, _c.locks, _c.entity_name, _c.entity_id, _c.owner_id, _c.owner_type,
     _c.correlation_id, _c.message, _c.progress, _c.weight, _c.visible_to_ui, _c.created_at,
-    _c.start_time, _c.end_time, _c.last_update_time,
+    _c.start_time, _c.end_time, _c.last_update_time, _c.restarts,
 )  # fmt: skip
 """The columns of a `CommandEntity`, in the order of its fields."""
 
 _STATUS = {one.value: one for one in Status}
 _PHASE = {one.value: one for one in Phase}
-_VERBS = {value: Verbs(value) for value in range(32)}
+_VERBS = {value: Verbs(value) for value in range(2 * max(Verbs))}
 _MODE: dict[str | None, Mode | None] = {None: None, **{one.value: one for one in Mode}}
 _OUTCOME: dict[str | None, Outcome | None] = {
     None: None,
@@ -92,6 +92,7 @@ def changed_row(command: CommandEntity) -> dict[str, Any]:
         "start_time": command.start_time,
         "end_time": command.end_time,
         "last_update_time": command.last_update_time,
+        "restarts": command.restarts,
     }
 
 
@@ -268,12 +269,12 @@ COMMAND_COLUMNS = (
     "stopping", "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at",
     "deadline", "locks", "entity_name", "entity_id", "owner_id", "owner_type", "correlation_id",
     "message", "progress", "weight", "visible_to_ui", "created_at", "start_time", "end_time",
-    "last_update_time", "parameters", "inputs",
+    "last_update_time", "parameters", "inputs", "restarts",
 )  # fmt: skip
 CHANGED_COLUMNS = (
     "command_id", "action_state", "phase", "mode", "parts", "pending", "outcome", "stopping",
     "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at", "message",
-    "progress", "start_time", "end_time", "last_update_time",
+    "progress", "start_time", "end_time", "last_update_time", "restarts",
 )  # fmt: skip
 PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
 LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")

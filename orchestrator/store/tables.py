@@ -57,6 +57,7 @@ command_entity = sa.Table(
     sa.Column("start_time", Instant),
     sa.Column("end_time", Instant),
     sa.Column("last_update_time", Instant, nullable=False),
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("parameters", Json, nullable=False),
     sa.Column("inputs", Json),
     sa.Column("return_value", AnyJson()),

@@ -17,5 +17,6 @@ class NotifyOwner(
     recipient: str | None = None
 
     def execute(self, vdsm: Vdsm, run: Run) -> None:
-        # The command's id names the message, so a second call delivers nothing new.
-        vdsm.outbox.deliver(self.recipient or run.owner, self.text, message_id=run.command_id)
+        # The key names the message, so a second call delivers nothing new.
+        message_id = run.idempotency_key
+        vdsm.outbox.deliver(self.recipient or run.owner, self.text, message_id=message_id)
