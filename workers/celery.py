@@ -43,6 +43,8 @@ CONF = {
         "interval_max": 0.1,
     },
     "task_default_queue": "orchestrator",
+    "worker_consumer": "workers.consumer:Consumer",
+    "broker_channel_error_retry": True,  # out of memory, read-only: a broker that refuses is away
 }
 
 
@@ -67,6 +69,8 @@ class CommandTask(Task):  # type: ignore[misc]
     """A nudge: look at this command. Everything else stands in the store."""
 
     typing = False
+    is_nudge = True
+    Request = "workers.consumer:Nudge"
 
     def run(self, command_id: str, *_: Any) -> None:
         """Runs the command and what follows, and sees to it that whoever became ready is nudged."""

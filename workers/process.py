@@ -19,6 +19,7 @@ from orchestrator.core.ports import WorkerRow
 from orchestrator.engine.place import here
 from orchestrator.engine.writer import Request
 from workers import points
+from workers.outage import Standby
 from workers.wiring import Wiring, wiring
 
 log = structlog.get_logger(__name__)
@@ -107,7 +108,9 @@ class Process:
         self.sender = wired.sender
         self._suspects: set[tuple[str, int]] = set()
         self._stop = threading.Event()
+        self.standby = Standby(self.runner, self.sender, self._stop)
         self.lease.start()
+        self.standby.start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def _is_idle(self) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from orchestrator.core.entity import CommandEntity
 from orchestrator.engine.faults import fault
@@ -40,7 +39,7 @@ class CelerySender:
             fault("before_publish")
             send()
             fault("after_publish")
-        except (OperationalError, OSError) as problem:
+        except Exception as problem:  # a broker may refuse in many ways: out of memory, read-only
             with self._guard:
                 self._quiet_until = time.monotonic() + QUIET_S
             log.warning("broker_away", why=str(problem), quiet_s=QUIET_S)

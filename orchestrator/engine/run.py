@@ -91,6 +91,16 @@ class Runner:
         finally:
             self._threads.discard(threading.get_ident())
 
+    def find_ready(self, limit: int) -> list[str]:
+        """Gives the ids of ready commands that this worker could run, for when nobody can nudge it."""
+        found: list[str] = []
+
+        def look(unit: UnitOfWork) -> None:
+            found.extend(unit.ready(self._kinds, limit, ahead=0)[0])
+
+        self.writer.write(Request("", work=look))
+        return found
+
     def doze(self) -> None:
         """Has `awake` tell from now on, for those who have no need to watch where nothing happens."""
         self.awake.clear()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,6 @@ from tests.chaos.undisturbed import at_work, wait
 from tests.chaos.web import open_web
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(280)]
-AWAY_S = float(os.environ.get("ORCHESTRATOR_TEST_AWAY_S", "4"))
 DISK_MB = {"postgres": 160, "sqlite": 8}
 SAYS_FULL = {"postgres": "No space left on device", "sqlite": "database or disk is full"}
 
@@ -104,7 +101,7 @@ def test_a_database_that_refuses_to_write_is_waited_for(room: Path) -> None:
 
 
 @pytest.mark.parametrize("store", ["postgres", "sqlite"])
-def test_commands_wait_for_a_broker_that_is_away(room: Path, store: str) -> None:
+def test_commands_go_on_while_the_broker_is_away(room: Path, store: str) -> None:
     with at_work(room, store) as (front, here):
         web = open_web(here, front)
         wait(here, lambda: web.health("/readyz") == 200, "the API is ready")
@@ -113,12 +110,11 @@ def test_commands_wait_for_a_broker_that_is_away(room: Path, store: str) -> None
         waiting = [front.submit(Nap()).id for _ in range(5)]
         waiting += [web.submit(Nap(), f"{one}")[0] for one in range(5)]  # they need no broker
         wait(here, lambda: "broker: " in web.excuse("/readyz"), "the API says what is wrong")
-        started = time.monotonic()
-        wait(here, lambda: time.monotonic() > started + AWAY_S, "a while passes", AWAY_S + 60)
-        assert not any(front.get(one).status.is_final for one in waiting)
+        wait(here, lambda: all(front.get(one).status.is_final for one in waiting), "they end")
+        assert {front.get(one).status for one in waiting} == {Status.SUCCEEDED}
         here.broker.start()
 
-        wait(here, lambda: all(front.get(one).status.is_final for one in waiting), "they go on")
-        assert {front.get(one).status for one in waiting} == {Status.SUCCEEDED}
         wait(here, lambda: web.health("/readyz") == 200, "the API is ready again")
+        after = front.submit(Nap()).id
+        wait(here, lambda: front.get(after).status.is_final, "all is as before")
         assert here.crew.deaths == 0  # nobody had to be started again for it

@@ -18,6 +18,7 @@ from workers import connect
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.workers.mine"
 START_S = 60.0
+SLOTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,12 @@ def run(environment: dict[str, str], *program: str) -> subprocess.CompletedProce
 
 @contextmanager
 def installed(
-    folder: Path, database_url: str, broker_url: str, *, fusion: bool
+    folder: Path,
+    database_url: str,
+    broker_url: str,
+    *,
+    fusion: bool,
+    pool: str = "threads",
 ) -> Iterator[Installation]:
     """Gives an installation that runs, with the commands of `mine`."""
     environment = os.environ | {
@@ -67,13 +73,18 @@ def installed(
     }
     made = run(environment, "-m", "workers.admin", "upgrade")
     assert made.returncode == 0, made.stderr
-    worker = ["-m", "celery", "-A", "workers", "worker", "--pool=threads", "--concurrency=4"]
+    worker = ["-m", "celery", "-A", "workers", "worker", f"--pool={pool}", f"--concurrency={SLOTS}"]
     with ExitStack() as running:
         running.enter_context(started(folder, environment, [*worker, "--without-mingle"]))
         running.enter_context(started(folder, environment, ["-m", "workers.schedule"]))
         door = connect(database_url, broker_url, MODULE)
         running.callback(door.store.close)  # type: ignore[attr-defined]
-        until(lambda: len(door.store.workers()) == 2, what="both are registered", timeout_s=START_S)
+        processes = 1 + (SLOTS if pool == "prefork" else 1)
+        until(
+            lambda: len(door.store.workers()) == processes,
+            what="all are registered",
+            timeout_s=START_S,
+        )
         yield Installation(folder=folder, environment=environment, door=door)
 
 

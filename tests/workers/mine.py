@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from orchestrator import Command, Outcome, Plan, Refused, best_effort, external, parallel, sequence
@@ -22,6 +23,27 @@ class Note(Command, kind="mine.note", label="note {text}"):
 
     def compensate(self) -> None:
         _append(self.book, f"undo {self.text}")
+
+
+class Rest(Command, kind="mine.rest"):
+    """Takes its time, and notes when it begins and ends."""
+
+    book: str
+    seconds: float
+
+    def execute(self) -> None:
+        _append(self.book, "begins")
+        time.sleep(self.seconds)
+        _append(self.book, "ends")
+
+
+class Day(Command, kind="mine.day"):
+    """Rests, and notes something then."""
+
+    book: str
+
+    def plan(self) -> Plan:
+        return sequence(Rest(book=self.book, seconds=2.0), Note(book=self.book, text="noted"))
 
 
 class Story(Command, kind="mine.story"):
