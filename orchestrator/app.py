@@ -24,6 +24,7 @@ from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
 from orchestrator.engine.control import Control
+from orchestrator.engine.deadline import deadline_at
 from orchestrator.engine.door import BEAT, Door
 from orchestrator.engine.grants import Grants
 from orchestrator.engine.report import Reporter
@@ -104,19 +105,17 @@ class Orchestrator:
     ) -> Handle:
         """Stores the command with its whole plan and has it begin.
 
-        `deadline` is a time, or how long from now; `submitted_by` names the token that it came with. Raises
-        BadInputError when it cannot be accepted, and
-        ConflictError when the idempotency key stands for another request.
+        `deadline` is a time with its zone, or how long from now; `submitted_by` names the token that it
+        came with. Raises BadInputError when it cannot be accepted, and ConflictError when
+        the idempotency key stands for another request.
         """
-        if isinstance(deadline, timedelta):
-            deadline = self._clock.now() + deadline
         origin = Origin(
             owner=owner,
             owner_type=owner_type,
             submitted_by=submitted_by,
             idempotency_key=idempotency_key,
             correlation_id=correlation_id,
-            deadline=deadline,
+            deadline=deadline_at(deadline, self._clock.now()),
         )
         submitted = self._submitter.submit(command, origin)
         self.sender.launch(submitted.ready)
@@ -131,9 +130,8 @@ class Orchestrator:
         deadline: datetime | timedelta | None = None,
     ) -> list[Handle]:
         """Submits many commands, each a root of its own, with few transactions; see `submit`."""
-        if isinstance(deadline, timedelta):
-            deadline = self.store.now() + deadline
-        origin = Origin(owner=owner, correlation_id=correlation_id, deadline=deadline)
+        at = deadline_at(deadline, self._clock.now())
+        origin = Origin(owner=owner, correlation_id=correlation_id, deadline=at)
         handles: list[Handle] = []
         for ids, ready in self._submitter.submit_many(commands, origin):
             self._launch(ready)

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.fields import Json, JsonObject, Said, Span, Words
+from orchestrator.api.fields import Json, JsonObject, Moment, Said, Span, Words
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Outcome, Status
@@ -31,7 +31,7 @@ class Submission(BaseModel):
     parameters: JsonObject = {}
     owner: Said | None = Field(default=None, min_length=1, max_length=255)
     correlation_id: Words | None = Field(default=None, max_length=255)
-    deadline: AwareDatetime | Span | None = None
+    deadline: Moment | Span | None = None
     parent: Words | None = Field(default=None, max_length=100)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 MOST_LEVELS = 100
 MOST_S = 10 * 365 * 86_400.0
@@ -55,13 +55,40 @@ def check_not_blank(text: str) -> str:
     return check_text(text)
 
 
+def check_no_number(value: Any) -> Any:
+    """Gives the value back. Raises ValueError for a number, which pydantic takes for seconds since 1970."""
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    raise ValueError("a number is no time; write it as ISO-8601 with its zone")
+
+
+def check_no_bool(value: Any) -> Any:
+    """Gives the value back. Raises ValueError for true and false, which pydantic takes for 1 and 0 seconds."""
+    if isinstance(value, bool):
+        raise ValueError("it is no span; write seconds or ISO-8601")  # noqa: TRY004 - for pydantic
+    return value
+
+
+def as_utc(at: datetime) -> datetime:
+    """Gives the time in UTC. Raises ValueError where the calendar has none."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as problem:
+        raise ValueError("the time lies beyond the calendar") from problem
+
+
 Json = Annotated[Any, BeforeValidator(check_json)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(check_json)]
 Words = Annotated[str, AfterValidator(check_text)]
 Said = Annotated[str, AfterValidator(check_not_blank)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=MOST_S, allow_inf_nan=False)]
-Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(seconds=MOST_S))]
+Span = Annotated[
+    timedelta, BeforeValidator(check_no_bool), Field(gt=timedelta(0), le=timedelta(seconds=MOST_S))
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(check_no_number), AfterValidator(as_utc)]
 
 
 async def refuse_unknown_words(request: Request) -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.fields import Said, Span, Words
+from orchestrator.api.fields import Moment, Said, Span, Words
 from orchestrator.api.problems import NotLoggedInError
 from orchestrator.api.sessions import close_session, open_session, session_digest
 from orchestrator.core.access import Caller, Permission, Role, digest_of
@@ -77,7 +77,7 @@ class TokenBody(BaseModel):
     name: Said = Field(max_length=100)
     role: Role
     vendor: Said | None = Field(default=None, max_length=255)
-    expires_at: AwareDatetime | Span | None = None
+    expires_at: Moment | Span | None = None
     acts_for_others: bool = False
 
 

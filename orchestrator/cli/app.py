@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -23,12 +25,25 @@ from orchestrator.cli import (
 from orchestrator.cli.console import notes
 from orchestrator.cli.demo.command import demo
 from orchestrator.cli.doctor import doctor
-from orchestrator.cli.exits import CliError
+from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.up.command import up
 
 
 class Program(TyperGroup):
     """A group whose commands end with one sentence and their exit code instead of a trace."""
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **more: Any) -> Any:
+        """Runs the program. Ends it at once for an argument that is no text: it could not even be named."""
+        words = list(sys.argv[1:] if args is None else args)
+        for word in words:
+            if any("\ud800" <= one <= "\udfff" for one in word):
+                notes().print(
+                    f"error: the argument {word!a} is no text; write it in UTF-8",
+                    style="red",
+                    markup=False,
+                )
+                sys.exit(ExitCode.WRONG_USAGE)
+        return super().main(words, *others, **more)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -51,7 +51,28 @@ def test_owner_correlation_and_deadline_are_kept(operator: httpx.Client) -> None
     assert timedelta(minutes=110) < left < timedelta(minutes=121)
 
 
-@pytest.mark.parametrize("deadline", ["2020-01-01T00:00:00Z", -5, "2020-01-01T00:00:00", "soon"])
+@pytest.mark.parametrize("seconds", [3600, 3600.5, 86_400 * 365, "PT1H"])
+def test_a_number_as_deadline_is_seconds_from_now(
+    operator: httpx.Client, stage: Stage, seconds: float | str
+) -> None:
+    answer = operator.post(
+        COMMANDS, json={"kind": "test.note", "parameters": {"text": "x"}, "deadline": seconds}
+    )
+
+    assert answer.status_code == 201
+    left = datetime.fromisoformat(answer.json()["deadline"]) - datetime.now(UTC)
+    wanted = timedelta(seconds=3600 if isinstance(seconds, str) else seconds)
+    assert wanted - timedelta(minutes=1) < left <= wanted
+
+
+@pytest.mark.parametrize(
+    "deadline",
+    [
+        *("2020-01-01T00:00:00Z", -5, 0, "2020-01-01T00:00:00", "soon", "1e300"),
+        *(True, False, "3600", "2000000000", 1e300, 10**400, 10**18, [], {}),
+        *("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "P9999999999D"),
+    ],
+)
 def test_a_deadline_that_passed_or_means_nothing_is_refused(
     operator: httpx.Client, deadline: object
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,35 @@ def _parts(cli: Typing, command_id: str) -> list[dict[str, str]]:
         "parts_list"
     ]
     return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("submit", "test.note", "-p", "text=\udcff"),
+        ("submit", "test.note", "--params-file", "/tmp/\udcff"),
+        ("no\udcff",),
+        ("--no\udcff",),
+        ("list", "--status", "\ud800"),
+        ("external", "fail", "\udcfe"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_one_sentence(cli: Typing, words: tuple[str, ...]) -> None:
+    result = cli(*words)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert " ".join(result.stderr.split()).endswith("is no text; write it in UTF-8")
+    assert "Traceback" not in result.stderr
+
+
+def test_bytes_that_are_no_text_do_not_break_the_program() -> None:
+    ran = subprocess.run(
+        (sys.executable, "-m", "orchestrator", b"submit", b"x", b"-p", b"a=\xff"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "is no text" in ran.stderr

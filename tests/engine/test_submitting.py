@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -112,6 +112,32 @@ def test_a_request_is_the_same_in_every_process() -> None:
     }
 
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("deadline", "says"),
+    [
+        (datetime(2030, 1, 1), "has no zone"),  # noqa: DTZ001 - that is the point
+        (timedelta.max, "lies beyond the calendar"),
+        (timedelta.min, "lies beyond the calendar"),
+        (datetime.max.replace(tzinfo=timezone(-timedelta(hours=12))), "lies beyond the calendar"),
+        (3600, "is of type int; give a datetime"),
+        ("2030-01-01T00:00:00Z", "is of type str; give a datetime"),
+    ],
+)
+def test_a_deadline_that_is_no_time_is_refused(stage: Stage, deadline: Any, says: str) -> None:
+    with pytest.raises(BadInputError, match=f"the deadline .*{says}"):
+        stage.submit(Step(name="a"), deadline=deadline)
+    with pytest.raises(BadInputError, match=f"the deadline .*{says}"):
+        stage.orchestrator.submit_many([Step(name="a")], deadline=deadline)
+
+    assert not stage.orchestrator.commands().items
+
+
+def test_a_deadline_of_any_zone_is_the_same_time(stage: Stage) -> None:
+    at = datetime(2090, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+
+    assert stage.orchestrator.get(stage.submit(Step(name="a"), deadline=at)).deadline == at
 
 
 def test_a_refused_submission_does_not_use_up_its_key(stages: Stages) -> None:
