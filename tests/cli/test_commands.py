@@ -256,3 +256,16 @@ def test_bytes_that_are_no_text_do_not_break_the_program() -> None:
 
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "is no text" in ran.stderr
+
+
+def test_lists_stay_small_however_large_the_parameters(cli: Typing, stage: Stage) -> None:
+    text = "ü" * 450_000  # 900 kB
+    ids = [stage.submit(Note(text=text), correlation_id="large") for _ in range(3)]
+    stage.play()
+
+    listed = cli("list", "--filter", "correlation_id:large", "-o", "json")
+
+    assert {one["id"] for one in json_of(listed)["items"]} == set(ids)
+    assert len(listed.stdout) < 3 * 3_000
+    assert len(cli("list", "--filter", "correlation_id:large").stdout) < 3_000
+    assert json_of(cli("show", ids[0], "-o", "json"))["parameters"] == {"text": text}
