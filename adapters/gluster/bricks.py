@@ -20,11 +20,10 @@ class Bricks:
 
     def volume_info(self, volume: str) -> VolumeInfo:
         """Gives the volume's state and bricks."""
-        asked = ("volume", "info", volume)
-        for found in read_volumes(self._cli.ask(*asked)):
+        for found in read_volumes(self._cli.ask("volume", "info", volume)):
             if found.name == volume:
                 return found
-        raise GlusterRefused(" ".join(asked), f"Volume {volume} does not exist", 0)
+        raise GlusterRefused(f"Volume {volume} does not exist", 0)
 
     def remove_bricks_commit(self, volume: str, bricks: Sequence[str]) -> None:
         """Takes the bricks out of the volume after their files have left; gone already is done.
@@ -43,7 +42,7 @@ class Bricks:
         try:
             self._cli.ask("volume", "remove-brick", volume, *bricks, "stop")
         except GlusterRefused as error:
-            if "not started" not in error.text:
+            if not error.says_no_task:
                 raise
 
     def replace_brick(self, volume: str, old: str, new: str) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from adapters.gluster.xml import NotXmlError, Reply, read_reply
@@ -20,14 +24,24 @@ _PASSING = (
     "operations failed",  # a brick or a node did not answer; the task itself may be fine
 )
 
+_NO_TASK = re.compile(r"(rebalance|remove-brick) not started for volume ", re.IGNORECASE)
+_UNKNOWN_WORDS = re.compile(
+    r"(unrecognized (word|command)\b|Usage:\s*(gluster|volume|peer|pool|snapshot)\s)"
+)
+
 
 class GlusterRefused(Refused):
     """Gluster said no; the message is its own text."""
 
-    def __init__(self, asked: str, text: str, errno: int) -> None:
-        super().__init__(text or f"gluster {asked} was refused without a reason (errno {errno})")
+    def __init__(self, text: str, errno: int) -> None:
+        super().__init__(text)
         self.text = text
         self.errno = errno
+
+    @property
+    def says_no_task(self) -> bool:
+        """Whether the no is that the volume has no such task; a volume that is down is another."""
+        return _NO_TASK.match(self.text) is not None
 
 
 class GlusterCli:
@@ -49,39 +63,55 @@ class GlusterCli:
         """
         # The exit code is not looked at: Gluster says no with 0 and 1 alike; opRet is what counts.
         asked = " ".join(words)
-        printed = self._run(asked, [*self._command, "--mode=script", *words, "--xml"])
+        done = self._run(asked, [*self._command, "--mode=script", *words, "--xml"])
         try:
-            reply = read_reply(printed)
+            reply = read_reply(done.stdout)
         except NotXmlError as error:
-            raise TryAgain(f"gluster {asked} printed {error}") from error
+            said = " ".join(f"{done.stdout} {done.stderr}".split())
+            if done.returncode == 1 and _UNKNOWN_WORDS.match(said):
+                # This Gluster does not know the request, and never will.
+                raise GlusterRefused(said, done.returncode) from error
+            # All else may be the way to Gluster (ssh, sudo, a container): that is no answer.
+            raise TryAgain(
+                f"gluster {asked} ended with code {done.returncode} and no answer: {said or error}"
+            ) from error
         if reply.returned == 0:
             return reply
+        if not reply.text:
+            raise TryAgain(f"gluster {asked} failed without a reason (errno {reply.errno})")
         if any(sign in reply.text for sign in _PASSING):
             raise TryAgain(f"gluster {asked}: {reply.text}")
-        raise GlusterRefused(asked, reply.text, reply.errno)
+        raise GlusterRefused(reply.text, reply.errno)
 
-    def _run(self, asked: str, command: list[str]) -> str:
+    def _run(self, asked: str, command: list[str]) -> subprocess.CompletedProcess[str]:
         try:
-            done = subprocess.run(
+            # A session of its own: what the program starts can then be killed with it.
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                timeout=self._timeout.total_seconds(),
-                check=False,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired as error:
-            raise TryAgain(
-                f"gluster {asked} did not answer within {self._timeout.total_seconds():g} s"
-            ) from error
         except OSError as error:
             raise TryAgain(
                 f"{self._command[0]!r} cannot be run ({error.strerror}); "
                 "check ORCHESTRATOR_GLUSTER_COMMAND",
                 after=timedelta(seconds=30),
             ) from error
-        if not done.stdout.strip() and done.stderr.strip():
-            # A usage error: this Gluster does not know the request, and never will.
-            raise GlusterRefused(asked, " ".join(done.stderr.split()), done.returncode)
-        return done.stdout
+        with process:
+            try:
+                stdout, stderr = process.communicate(timeout=self._timeout.total_seconds())
+            except BaseException as error:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                raise TryAgain(
+                    f"gluster {asked} did not answer within {self._timeout.total_seconds():g} s"
+                ) from error
+        if process.returncode < 0:
+            raise TryAgain(f"gluster {asked} was killed by signal {-process.returncode}")
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)

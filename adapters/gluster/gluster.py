@@ -151,7 +151,7 @@ class Gluster(Bricks):
         try:
             reply = self._ask_for(task, "stop")
         except GlusterRefused as error:
-            if "not started" in error.text:  # it ended between the look and the stop
+            if error.says_no_task:  # it ended between the look and the stop
                 return None
             raise
         stopped = self._stopped[task.task_id] = read_detail(reply)

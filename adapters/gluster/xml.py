@@ -46,9 +46,11 @@ def read_reply(stdout: str) -> Reply:
     if root.tag != "cliOutput" or root.find("opRet") is None:
         raise NotXmlError(f"XML without an answer in it, <{root.tag}>")
     text = root.findtext("opErrstr") or root.findtext("output") or ""
-    return Reply(
-        returned=_number(root, "opRet"), errno=_number(root, "opErrno"), text=text, root=root
-    )
+    try:
+        returned, errno = int(root.findtext("opRet") or "none"), _number(root, "opErrno")
+    except ValueError as error:
+        raise NotXmlError(f"XML whose opRet or opErrno is no number ({error})") from error
+    return Reply(returned=returned, errno=errno, text=text, root=root)
 
 
 def read_listed_tasks(reply: Reply) -> tuple[ListedTask, ...]:
