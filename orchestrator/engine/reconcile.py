@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 LIMIT = 500
 CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
+REMEMBERED = timedelta(minutes=1)  # a process that lives renews its lease well within that
 FRESH = timedelta(seconds=5)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
@@ -53,6 +54,9 @@ class Reconciler:
         self._leading_since: datetime | None = None
         self._neighbours: list[WorkerRow] = []
         self._neighbours_at: datetime | None = None
+        self._gone: dict[
+            str, datetime
+        ] = {}  # until when their leases ran as the kernel denied them
 
     def tick(self) -> int:
         """Handles all that is due now; says how much that was."""
@@ -107,6 +111,10 @@ class Reconciler:
         now = self.clock.now()
         self._leading_since = self._leading_since or now
         workers = self.store.workers()
+        registered = {one.worker_id for one in workers}
+        for one, until in list(self._gone.items()):
+            if one not in registered and now - until > REMEMBERED:
+                del self._gone[one]
         dead = [one.worker_id for one in workers if self._is_dead(one, now)]
         ids = [*dead, *self.store.strangers()]
         if not ids:
@@ -131,9 +139,13 @@ class Reconciler:
         return not all(is_there(one.pid) for one in self._neighbours)
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
-        """Believes a process table at once, a lease only when it has itself been there to see it renewed."""
+        """Believes a process table at once, a lease only when it has itself been there to see it renewed.
+
+        A table that has been wrong about a process is not asked about it again: who renews a lease lives.
+        """
         if worker.place == self._here and not process_lives(worker.pid):
-            return True
+            if worker.alive_until <= self._gone.setdefault(worker.worker_id, worker.alive_until):
+                return True
         since = self._leading_since or now
         return worker.alive_until < now and now - since > CERTAIN_AFTER
 

@@ -134,6 +134,18 @@ def test_a_worker_that_died_here_is_not_waited_for(idle: Stage) -> None:
     assert idle.orchestrator.get(command_id).status is Status.READY
 
 
+def test_a_renewed_lease_outweighs_the_process_table(idle: Stage) -> None:
+    row = register(idle, place=here(), pid=dead_pid(), started_at=datetime.now(UTC))
+    claimed_by_another(idle)
+    assert idle.reconciler.release_the_dead() == 1  # no more than once
+
+    idle.store.heartbeat(replace(row, alive_until=row.alive_until + timedelta(seconds=1)))
+    claimed_by_another(idle)
+
+    assert idle.reconciler.release_the_dead() == 0
+    assert "another" in {one.worker_id for one in idle.store.workers()}
+
+
 def test_nobody_waits_for_ever_for_rows_that_a_frozen_process_holds(postgres_url: str) -> None:
     engine = make_engine(postgres_url)
 
