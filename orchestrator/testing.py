@@ -14,7 +14,7 @@ from orchestrator.core.asynctask import AsyncTaskRef, TaskReport, TaskStatus
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.external import VENDOR_SYSTEM, ExternalTask, UndoableExternalTask
+from orchestrator.core.external import VENDOR_COMMANDS, VENDOR_SYSTEM
 from orchestrator.core.ports import Adapter, Store, WorkerRow
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Status
@@ -106,7 +106,7 @@ class Stage:
         supplied = tuple(supplies)
         if not any(isinstance(one, Adapter) and one.name == VENDOR_SYSTEM for one in supplied):
             supplied = (*supplied, FakeVendors())
-        self.catalog = Catalog({*commands, ExternalTask, UndoableExternalTask}, supplied)
+        self.catalog = Catalog({*commands, *VENDOR_COMMANDS}, supplied)
         self.writer = Writer(self.store, policy, clock=self.clock, rng=self.rng)
         self.inbox = Inbox()
         self.reporter = Reporter(self.writer)

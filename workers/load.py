@@ -15,7 +15,7 @@ from typing import Any
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError
-from orchestrator.core.external import ExternalTask, UndoableExternalTask
+from orchestrator.core.external import VENDOR_COMMANDS
 from orchestrator.engine.answers import describe
 
 ADAPTERS = "orchestrator.adapters"
@@ -32,7 +32,7 @@ def load_catalog(modules: Iterable[str]) -> Catalog:
     for point in entry_points(group=ADAPTERS):
         with _said_in_one_sentence(f"the adapter {point.name!r} ({point.value})", "loaded"):
             supplies.append(point.load()())
-    commands: dict[type[Command], None] = {ExternalTask: None, UndoableExternalTask: None}
+    commands: dict[type[Command], None] = dict.fromkeys(VENDOR_COMMANDS)
     for module in (*_entry_modules(), *_named_modules(modules)):
         commands.update(dict.fromkeys(commands_in(module)))
         given = getattr(module, "supplies", None)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from orchestrator.api.bodies import Cursor, IdempotencyKey, Limit, Statuses, read_statuses
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower, Vendor
-from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registration
+from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registered, Registration
 from orchestrator.api.vendors import ANY_LIFE, Life, Vendors
 from orchestrator.core.errors import BadInputError
 from orchestrator.monitor.shapes import ExternalList, ExternalView
@@ -62,12 +62,16 @@ def register(
     caller: Vendor,
     vendors: AtCounter,
     idempotency_key: IdempotencyKey = None,
-) -> ExternalView:
-    """Registers a task under a command, under another external task, or as a job of its own."""
+) -> Registered:
+    """Registers a task under a command, under another external task, or as a job of its own.
+
+    With `tasks` a whole tree is stored at once.
+    """
     registered = vendors.register(caller, body, idempotency_key)
     response.status_code = 200 if registered.repeated else 201
     response.headers["Location"] = f"/api/v1/external-tasks/{registered.id}"
-    return tagged(vendors.show(caller, registered.id), response)
+    shown = tagged(vendors.show(caller, registered.id), response)
+    return {**shown, "tasks": vendors.planned(registered.id) if body.tasks else []}
 
 
 @router.post("/claim")

@@ -9,14 +9,27 @@ from typing import TypeAlias
 from orchestrator.api.desk import Desk
 from orchestrator.api.problems import STATUS
 from orchestrator.api.submissions import scoped_key
-from orchestrator.api.vendor_bodies import BulkAnswer, BulkNews, Claim, News, Registration
+from orchestrator.api.vendor_bodies import (
+    BulkAnswer,
+    BulkNews,
+    Claim,
+    News,
+    RegisteredTask,
+    Registration,
+)
 from orchestrator.app import ID_LENGTH, Answer, Handle, VendorClaim, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
-from orchestrator.core.external import EXTERNAL_KIND, EXTERNAL_KINDS, UNDOABLE_KIND, VENDOR_SYSTEM
+from orchestrator.core.external import (
+    EXTERNAL_KINDS,
+    TREE_KIND,
+    VENDOR_KINDS,
+    VENDOR_SYSTEM,
+    vendor_task,
+)
 from orchestrator.core.query import TaskQuery
 from orchestrator.core.status import Status
 from orchestrator.monitor.external import external_view
@@ -44,10 +57,9 @@ class Vendors:
         if vendor is None:
             raise BadInputError("vendor: say which vendor runs the task")
         _check_speaks_for(caller, vendor)
-        apart = {"parent", "vendor", "correlation_id", "can_undo", "best_effort"}
-        wanted = body.model_dump(mode="json", exclude=apart)
-        kind = UNDOABLE_KIND if body.can_undo else EXTERNAL_KIND
-        command = self._orchestrator.make(kind, {"vendor": vendor, **wanted})
+        said = {**body.parameters(), "vendor": vendor}
+        said.pop("best_effort")
+        command = vendor_task(said)
         key = scoped_key(caller, key)
         if body.parent is None:
             return self._orchestrator.submit(
@@ -130,6 +142,22 @@ class Vendors:
             return shown
         return {**shown, "description": command.kind, "message": None, "data": {}}
 
+    def planned(self, task_id: str) -> list[RegisteredTask]:
+        """Gives the ids of the sub-tasks that a task was registered with, as they were nested."""
+        below: dict[str, list[RegisteredTask]] = {}
+        tree = self._orchestrator.tree(task_id)
+        for one in tree:
+            below[one.command_id] = []
+        for one in tree[1:]:
+            if one.order >= 0 and one.parent_id in below:
+                told: RegisteredTask = {
+                    "id": one.command_id,
+                    "description": one.label,
+                    "tasks": below[one.command_id],
+                }
+                below[one.parent_id].append(told)
+        return below[tree[0].command_id]
+
     def report(
         self, caller: Caller, task_id: str, news: News, life: Life = ANY_LIFE
     ) -> ExternalView:
@@ -196,6 +224,11 @@ class Vendors:
             _check_speaks_for(caller, known.owner_id)
         elif task is None:
             command, task = self._find(caller, report.command_id)
+            if command.kind == TREE_KIND:
+                raise ConflictError(
+                    f"external task {command.command_id} ({command.label}) ends as its sub-tasks do;"
+                    " report on those"
+                )
             if task is None:
                 raise ConflictError(
                     f"external task {command.command_id} ({command.label}) is {command.status}"
@@ -221,7 +254,7 @@ class Vendors:
             raise NotFoundError(f"there is no command {task_id}")
         tasks = self._orchestrator.tasks([command.command_id])
         task = tasks[-1] if tasks and tasks[-1].system == VENDOR_SYSTEM else None
-        if task is None and external and command.kind not in EXTERNAL_KINDS:
+        if task is None and external and command.kind not in VENDOR_KINDS:
             raise NotFoundError(
                 f"command {command.command_id} ({command.kind}) is not an external task"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +10,15 @@ from pydantic import Field
 
 from orchestrator.core.asynctask import AsyncTask, WhenSilent
 from orchestrator.core.command import Command
+from orchestrator.core.plan import BestEffort, Group, Part
+from orchestrator.core.status import Mode
 
 VENDOR_SYSTEM = "vendor"
 EXTERNAL_KIND = "external"
 UNDOABLE_KIND = "external.undoable"
 EXTERNAL_KINDS = (EXTERNAL_KIND, UNDOABLE_KIND)
+TREE_KIND = "external.tree"
+VENDOR_KINDS = (*EXTERNAL_KINDS, TREE_KIND)
 MOST_WEIGHT = 1_000
 UNDO = ".undo"
 """What the topic of a task ends in that asks a vendor to undo what it did."""
@@ -60,6 +64,41 @@ class UndoableExternalTask(ExternalTask, kind=UNDOABLE_KIND, label="{description
             lease=_seconds(self.lease_s),
             when_silent=WhenSilent.ATTENTION,
         )
+
+
+class ExternalTree(Command, kind=TREE_KIND, label="{description}"):
+    """A task that was registered with all its sub-tasks: it ends as they do, and nobody reports on it.
+
+    Each of `tasks` holds the parameters of an external task, or `tasks` of its own; `best_effort` and `can_undo`
+    besides.
+    """
+
+    vendor: str
+    description: str
+    mode: Mode
+    tasks: tuple[dict[str, Any], ...]
+    data: dict[str, Any] = Field(default_factory=dict)
+    open_to: tuple[str, ...] = ()
+
+    def plan(self) -> Group:
+        return Group(self.mode, tuple(_part({"vendor": self.vendor, **one}) for one in self.tasks))
+
+
+VENDOR_COMMANDS: tuple[type[Command], ...] = (ExternalTask, UndoableExternalTask, ExternalTree)
+
+
+def vendor_task(said: Mapping[str, Any]) -> Command:
+    """Makes the task, with all its sub-tasks, of what its vendor said of it. Raises ValidationError."""
+    told = {name: value for name, value in said.items() if name != "can_undo"}
+    if said.get("tasks"):
+        return ExternalTree.model_validate(told)
+    kind = UndoableExternalTask if said.get("can_undo") else ExternalTask
+    return kind.model_validate(told)
+
+
+def _part(said: dict[str, Any]) -> Part:
+    task = vendor_task({name: value for name, value in said.items() if name != "best_effort"})
+    return BestEffort(task) if said.get("best_effort") else task
 
 
 def external(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.core.access import Grant, GrantAbout, check_attaches
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import BadInputError, NotFoundError
-from orchestrator.core.external import EXTERNAL_KINDS
+from orchestrator.core.external import VENDOR_KINDS
 from orchestrator.engine.storable import stored_size
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -66,7 +66,7 @@ class Grants:
 def check_let_in(unit: UnitOfWork, parent: CommandEntity, vendor: str) -> None:
     """Raises NotAllowedError unless the vendor may add a task there, as it stands in this transaction."""
     open_to: tuple[str, ...] = ()
-    if parent.kind in EXTERNAL_KINDS:
+    if parent.kind in VENDOR_KINDS:
         payload = unit.tx.payloads([parent.command_id]).get(parent.command_id)
         open_to = tuple(payload.parameters.get("open_to", ())) if payload else ()
     granted = unit.tx.grants(GrantAbout.COMMAND, parent.command_id)

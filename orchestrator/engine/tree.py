@@ -12,7 +12,7 @@ from orchestrator.core.catalog import Catalog, CommandType
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload
 from orchestrator.core.errors import BadInputError
-from orchestrator.core.external import ExternalTask
+from orchestrator.core.external import ExternalTask, ExternalTree
 from orchestrator.core.plan import BestEffort, Group, Part
 from orchestrator.core.status import Mode
 from orchestrator.engine.asking import label_of, locks_of, plan_of, shown
@@ -130,8 +130,9 @@ class TreeBuilder:
         locks = locks_of(command) if known.defines("locks") else ()
         about = locks[0] if locks else None
         weight = known.command.declared.weight
-        if isinstance(command, ExternalTask):  # whoever submits it, it is the vendor's
+        if isinstance(command, ExternalTask | ExternalTree):  # whoever submits it
             place = {**place, "owner_id": command.vendor, "owner_type": VENDOR_OWNED}
+        if isinstance(command, ExternalTask):
             weight = command.weight
         entity = like._replace(
             kind=known.kind,

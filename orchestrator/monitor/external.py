@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.entity import CLAIMED_BY, CommandEntity, TaskEntity
-from orchestrator.core.external import EXTERNAL_KIND
+from orchestrator.core.external import EXTERNAL_KIND, TREE_KIND
 from orchestrator.core.status import Phase, Status, TaskState
 from orchestrator.monitor.shapes import ExternalView
 from orchestrator.monitor.views import instant
@@ -62,6 +62,8 @@ def state_of(command: CommandEntity, task: TaskEntity | None) -> str:
             return "undone"
         case Status.FAILED | Status.STOPPED | Status.SKIPPED:
             return command.status.value
+    if command.kind == TREE_KIND:
+        return "started" if command.start_time else "waiting"
     if task is None or not (task.has_begun or task.status.has_ended):
         return "waiting"
     return "running" if command.order < 0 else "started"
