@@ -74,6 +74,15 @@ class Hosted(Command, kind="test.hosted"):
         return sequence(external("acme", "Host", open_to=("globex", "initech")), Note(text="last"))
 
 
+class Deep(Command, kind="test.deep", label="Deep"):
+    """Returns what it is given, be it nested deep."""
+
+    value: Any
+
+    def execute(self) -> Any:
+        return self.value
+
+
 class Wide(Command, kind="test.wide", label="Wide {width}"):
     """Has so many parts side by side, then one."""
 
@@ -140,6 +149,7 @@ KINDS: tuple[type[Command], ...] = (
     Guarded,
     Hosted,
     Wide,
+    Deep,
     Broken,
     Carve,
     RapidClone,

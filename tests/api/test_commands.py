@@ -11,9 +11,10 @@ import pytest
 from orchestrator import TaskStatus
 from orchestrator.api.commands import nested
 from orchestrator.core.ids import short
+from orchestrator.engine.storable import MOST_LEVELS
 from orchestrator.monitor.shapes import CommandView
 from orchestrator.testing import Stage
-from tests.api.served import Broken, Guarded, Note, Wide
+from tests.api.served import Broken, Deep, Guarded, Note, Wide
 
 COMMANDS = "/api/v1/commands"
 
@@ -36,6 +37,19 @@ def test_a_submitted_command_is_answered_and_runs(operator: httpx.Client, stage:
     after = operator.get(f"{COMMANDS}/{command['id']}").json()
     assert (after["status"], after["progress"], after["return_value"]) == ("succeeded", 1, "hello")
     assert after["parameters"] == {"text": "hello"}
+
+
+def test_what_is_as_deep_as_can_be_stored_is_shown(operator: httpx.Client, stage: Stage) -> None:
+    value: Any = 1
+    for _ in range(MOST_LEVELS - 1):
+        value = [value]
+    command_id = stage.submit(Deep(value=value))
+    stage.play()
+
+    shown = operator.get(f"{COMMANDS}/{command_id}").json()
+
+    assert (shown["status"], shown["parameters"]) == ("succeeded", {"value": value})
+    assert shown["return_value"] == value
 
 
 def test_owner_correlation_and_deadline_are_kept(operator: httpx.Client) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.core.entity import NewCommand, Payload
 from orchestrator.core.ports import Store
 from orchestrator.core.status import Outcome, Status, TaskState
+from orchestrator.engine.storable import MOST_LEVELS
 from orchestrator.store.tables import metadata
 from tests.store.rows import NOW, put, put_tasks, root, task
 
@@ -33,6 +34,14 @@ COLUMNS = {
     "async_task.detail",
     "worker.kinds",
 }
+
+
+def nested(kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
+    """Gives what is as deep as parameters may be; the deepest lies within an object, as they do."""
+    value: Any = 1.0
+    for _ in range(MOST_LEVELS - 1):
+        value = [value] if kind is list else {"a": value}
+    return value
 
 
 class Rows:
@@ -75,6 +84,8 @@ def test_these_are_all_the_columns_that_hold_json() -> None:
 @example("null")
 @example(5e-324)
 @example([1.0, {"a": 2**63}])
+@example(nested(list))
+@example(nested(dict))
 def test_json_comes_back_as_it_was_given(store: Store, rows: Rows, value: Any) -> None:
     number = rows.next()
     command = root(number, status=Status.RUNNING)
@@ -103,13 +114,13 @@ def test_json_comes_back_as_it_was_given(store: Store, rows: Rows, value: Any) -
     assert [_exact(one) for one in seen] == [_exact(value)] * len(seen)
 
 
-def _exact(value: Any) -> str:
+def _exact(value: Any) -> Any:
     """Tells 1 from 1.0 and from True, and 0.0 from -0.0, wherever they are."""
     match value:
         case dict():
-            return str(sorted((key, _exact(one)) for key, one in value.items()))
+            return {key: _exact(one) for key, one in value.items()}
         case list() | tuple():
-            return str([_exact(one) for one in value])
+            return [_exact(one) for one in value]
         case _:
             return f"{type(value).__name__} {value!r}"
 
