@@ -18,6 +18,10 @@ from adapters.gluster.verdicts import LEFT_BEHIND, NAME, judge, judge_absent, un
 from adapters.gluster.xml import NotXmlError, Reply, read_detail, read_listed_tasks, read_task_id
 from orchestrator import AsyncTask, AsyncTaskRef, Refused, TaskReport, TaskStatus, TryAgain
 
+COMMIT = "commit_bricks"
+COMMIT_PATIENCE = timedelta(minutes=10)
+"""How long a commit is asked for again before an operator is asked what became of it."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -88,12 +92,28 @@ class Gluster(Bricks):
             lease=self._lease,
         )
 
+    def commit_bricks(self, volume: str, bricks: Sequence[str]) -> AsyncTask[None]:
+        """Describes taking drained bricks out. It is done when started, or lost: never failed.
+
+        A failure would have the drain undone, which may have taken days. So what Gluster refuses,
+        or does not answer, is for an operator to judge.
+        """
+        return AsyncTask(
+            system=NAME,
+            scope=self._cluster,
+            verb=COMMIT,
+            request={"volume": volume, "bricks": [*bricks]},
+            description=f"Take {', '.join(bricks)} out of volume {volume}",
+        )
+
     def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
         """Starts the work; with `again` only if an earlier call did not do so.
 
         Gluster has no request ids. But a volume has at most one task, and the stored request names
         the task that the volume had *before* ours; any other one of our kind is ours.
         """
+        if task.verb == COMMIT:
+            return self._commit(task)
         if again and (found := self._find(task)):
             return judge(self._cluster, found, None, task)
         if again and task.verb == TaskKind.REMOVE_BRICKS and not self._bricks_left(task):
@@ -145,6 +165,8 @@ class Gluster(Bricks):
         ended. Removing bricks is stopped also when completed, because its bricks are leaving until
         then.
         """
+        if task.verb == COMMIT:
+            return None  # it was carried out or refused when it was started
         found = self._find(task)
         if found is None or (found.kind is TaskKind.REBALANCE and not found.code.is_running):
             return None
@@ -232,6 +254,27 @@ class Gluster(Bricks):
         except (GlusterRefused, NotXmlError):
             return None
         return detail if detail.task_id == one.task_id else None
+
+    def _commit(self, task: AsyncTaskRef) -> TaskReport:
+        problem: Exception | None = None
+        try:
+            self.remove_bricks_commit(_volume(task), task.request["bricks"])
+        except Refused as error:
+            problem = error
+        except TryAgain as error:
+            if self._now() - task.created_at < COMMIT_PATIENCE:
+                raise
+            problem = error
+        return TaskReport(
+            system=NAME,
+            scope=self._cluster,
+            status=TaskStatus.LOST if problem else TaskStatus.SUCCEEDED,
+            task_id=task.task_id,
+            verb=task.verb,
+            message=f"not committed, the drain is kept; mend the cause and restart: {problem}"
+            if problem
+            else "the bricks have left the volume",
+        )
 
     def _bricks_left(self, task: AsyncTaskRef) -> bool:
         present = self.volume_info(_volume(task)).bricks

@@ -61,9 +61,9 @@ class CommitBricks(
     Command,
     kind="gluster.bricks.commit",
     label="Take the drained bricks out of volume {volume}",
-    timeout=timedelta(minutes=10),
+    timeout=timedelta(days=7),
 ):
-    """Take drained bricks out of a volume; bricks that are gone already are fine."""
+    """Take drained bricks out of a volume; if Gluster refuses, the drain is kept and you decide."""
 
     volume: VolumeName
     bricks: Leaving
@@ -71,5 +71,5 @@ class CommitBricks(
     def locks(self) -> Locks:
         return lock_volume(self.volume)
 
-    def execute(self, gluster: Gluster) -> None:
-        gluster.remove_bricks_commit(self.volume, self.bricks)
+    def execute(self, gluster: Gluster) -> AsyncTask[None]:
+        return gluster.commit_bricks(self.volume, self.bricks)

@@ -15,6 +15,7 @@ class Faults:
     `glusterd_down`    every request fails to connect
     `busy`             every request is told that another transaction is in progress
     `fail_start`       a text: starts of tasks are refused with it
+    `fail_commit`      a text: commits of removals are refused with it
     `lose_reply`       starts are carried out, and their reply is "Request timed out"
     `freeze`           daemons stand still, counters and all, until it is switched off
     `fail_files`       name patterns: moving such a file fails

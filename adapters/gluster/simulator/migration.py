@@ -68,6 +68,8 @@ def remove_brick(cluster: Cluster, name: str, bricks: list[str], action: str) ->
         no = _may_commit(cluster, volume, bricks)
     if no is not None:
         return no
+    if action == "commit" and (text := cluster.faults.text("fail_commit")):
+        return _no_removal(text)
     if action == "start":
         return _start_removal(cluster, name, volume, bricks)
     task = volume["task"]

@@ -15,7 +15,7 @@ from adapters.gluster.commands import (
     ShrinkVolume,
 )
 from adapters.gluster.gluster import Gluster
-from orchestrator import AsyncTask, Refused, TaskReport, TaskStatus, exclusive, sequence
+from orchestrator import AsyncTask, TaskReport, TaskStatus, exclusive, sequence
 from tests.adapters.gluster.simulated import Simulated, after, follow, stored, until
 
 
@@ -60,11 +60,11 @@ def test_a_shrunken_volume_has_all_its_files_on_the_bricks_that_stay(cluster: Si
     bricks = (cluster.brick("b0"), cluster.brick("b2"))
 
     report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster))
-    commit = CommitBricks(volume="v", bricks=bricks)
-    commit.execute(gluster)
-    commit.execute(gluster)
+    commit = stored(CommitBricks(volume="v", bricks=bricks).execute(gluster))
+    committed = [gluster.start(commit, again=again).status for again in (False, True)]
 
     assert report.status is TaskStatus.SUCCEEDED
+    assert committed == [TaskStatus.SUCCEEDED] * 2
     assert (cluster.files("b0"), cluster.files("b2")) == ((), ())
     assert len(cluster.files("b1")) == 60
     assert gluster.volume_info("v").bricks == (cluster.brick("b1"),)
@@ -79,8 +79,10 @@ def test_bricks_whose_files_cannot_all_leave_stay_in_use(cluster: Simulated) -> 
     report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster))
 
     assert report.status is TaskStatus.FAILED
-    with pytest.raises(Refused, match="is not decommissioned"):
-        CommitBricks(volume="v", bricks=bricks).execute(gluster)
+    commit = stored(CommitBricks(volume="v", bricks=bricks).execute(gluster))
+    refused = gluster.start(commit, again=False)
+    assert refused.status is TaskStatus.LOST
+    assert "is not decommissioned" in (refused.message or "")
     assert len(cluster.files("b0")) + len(cluster.files("b1")) == 40
     cluster.switch(full_bricks=None)
     RebalanceVolume(volume="v").execute(gluster)  # nothing is left in the way

@@ -87,15 +87,15 @@ def test_a_volume_is_rebalanced_and_shrunk(real: RealCluster) -> None:
         gluster.start(drain, again=False)
     drained = follow(gluster, drain)
     (listed,) = gluster.discover("gluster")
-    commit = CommitBricks(volume="v", bricks=bricks)
-    commit.execute(gluster)
-    commit.execute(gluster)
+    commit = stored(CommitBricks(volume="v", bricks=bricks).execute(gluster))
+    committed = [gluster.start(commit, again=again).status for again in (False, True)]
 
     assert again.external_id == first.external_id
     assert rebalanced.status is TaskStatus.SUCCEEDED
     assert rebalanced.result["files"] >= len(filled) > 0
     assert drained.status is TaskStatus.SUCCEEDED
     assert listed.external_id == drain.external_id
+    assert committed == [TaskStatus.SUCCEEDED] * 2
     assert real.files("b0") == set()
     assert len(real.files("b1") | real.files("b2")) == FILES
     (lost,) = gluster.poll("gluster", [drain])
