@@ -2,10 +2,11 @@
 
     python -m adapters.vendor.client --url URL --token TOKEN --vendor NAME [--directory DIR] ...
 
-It looks for tasks of its vendor that wait, works on each for some seconds by writing a file piece
-by piece (`DIR/ID.clone`), reports how far it is, and completes it with `{"file", "size_bytes"}`. A
-stop is obeyed between two pieces, and the file removed. Begun again after a crash it takes up what
-it finds unfinished. It ends when it is told to (SIGTERM, Ctrl-C).
+It claims tasks of its vendor, so that no other program of the vendor does the same. On each it works for
+some seconds by writing a file piece by piece (`DIR/ID.clone`), reports how far it is, and completes it with
+`{"file", "size_bytes"}`. A stop is obeyed between two pieces, and the file removed. What a crash left
+unfinished is claimed anew, by this program or another, when the lease of the claim is over. It ends when it
+is told to (SIGTERM, Ctrl-C).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ log = logging.getLogger("vendor")
 PIECES = 10
 RETRY_S = 10.0  # then it goes on to look for work, and takes the task up again
 PIECE_BYTES = 64 * 1024
-OURS_TO_DO = "waiting,needs_attention"  # the latter when we were silent for too long
+HANDS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Orders:
     seconds: float
     fail_on: str | None
     every_s: float
+    lease_s: float
 
 
 class Vendor:
@@ -59,17 +61,22 @@ class Vendor:
     def run(self) -> None:
         """Looks for work and does it."""
         self._orders.directory.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(max_workers=8) as hands, self._api:
+        with ThreadPoolExecutor(max_workers=HANDS) as hands, self._api:
             while not self._is_over.is_set():
-                for task in self._waiting():
-                    if task.id not in self._at_work:
+                for task in self._claimed():
+                    if task.id not in self._at_work:  # else a hand has just lost it, and leaves it
                         self._at_work.add(task.id)
                         hands.submit(self._work, task)
                 self._is_over.wait(self._orders.every_s)
 
-    def _waiting(self) -> list[Task]:
+    def _claimed(self) -> list[Task]:
+        """Takes as many tasks as there are free hands: what waits here is not done elsewhere."""
+        free = HANDS - len(self._at_work)
+        if free <= 0:
+            return []
+        orders = self._orders
         try:
-            return self._api.waiting(vendor=self._orders.vendor, status=OURS_TO_DO, limit=100)
+            return self._api.claim(limit=free, vendor=orders.vendor, lease_s=orders.lease_s)
         except client.ClientError as problem:
             log.warning("%s", problem)
             return []
@@ -127,6 +134,7 @@ def read_orders(words: list[str] | None = None) -> Orders:
     parser.add_argument("--seconds", type=float, default=3.0, help="work on each task")
     parser.add_argument("--fail-on", metavar="TEXT", help="fails tasks with it in the description")
     parser.add_argument("--every-s", type=float, default=0.5, help="how often to look for work")
+    parser.add_argument("--lease-s", type=float, default=60.0, help="longest silence on a task")
     return Orders(**vars(parser.parse_args(words)))
 
 

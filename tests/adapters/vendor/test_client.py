@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,7 +27,8 @@ def house(tmp_path: Path) -> Iterator[Served]:
 @contextmanager
 def working(house: Served, directory: Path, *words: str) -> Iterator[None]:
     """Lets the vendor's program work as long as the block lasts."""
-    token = house.tokens.create("acme", Role.VENDOR)
+    name = f"acme-{uuid.uuid4().hex}"
+    token = house.tokens.create(name, Role.VENDOR, vendor="acme")
     where = ["--url", house.url, "--token", token, "--vendor", "acme"]
     how = ["--directory", str(directory), "--every-s", "0.05", *words]
     vendor = Vendor(read_orders([*where, *how]))
@@ -37,7 +39,7 @@ def working(house: Served, directory: Path, *words: str) -> Iterator[None]:
     finally:
         vendor.stop()
         thread.join(20)
-        house.tokens.revoke("acme")
+        house.tokens.revoke(name)
     assert not thread.is_alive()
 
 
@@ -101,3 +103,24 @@ def test_what_a_crash_left_unfinished_is_taken_up_again(house: Served, tmp_path:
         until(has(house, command_id, Status.SUCCEEDED), what="the plan ended")
 
     assert file.stat().st_size == PIECES * PIECE_BYTES
+
+
+def test_two_programs_of_a_vendor_never_do_the_same_task(
+    house: Served, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    commands = [house.stage.submit(Guarded(vm=f"vm-{number}")) for number in range(12)]
+    house.stage.play()
+    one, two = tmp_path / "one", tmp_path / "two"
+    how = ("--seconds", "0.1")
+
+    with working(house, one, *how), working(house, two, *how):
+        for command_id in commands:
+            until(has(house, command_id, Status.SUCCEEDED), what="the plan ended")
+
+    files = [{file.name for file in directory.iterdir()} for directory in (one, two)]
+    tasks = [house.stage.orchestrator.tasks([file.removesuffix(".clone")])[-1] for file in files[0]]
+    assert len(files[0]) + len(files[1]) == len(commands)
+    assert {task.claims for task in tasks} <= {1}
+    assert not [
+        one for one in caplog.records if one.name == "vendor"
+    ]  # nobody was told that he lost
