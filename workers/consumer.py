@@ -70,6 +70,11 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
 
         return receive
 
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drops a message that kombu could not unpack; Celery's own logs all of it, with a traceback."""
+        _log_dropped(describe(exc))
+        message.ack()
+
     def _guarded(self, read: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(read)
         def guarded(*given: Any) -> Any:
