@@ -61,7 +61,7 @@ class Vendor:
     def run(self) -> None:
         """Looks for work and does it."""
         self._orders.directory.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(max_workers=HANDS) as hands, self._api:
+        with self._api, ThreadPoolExecutor(max_workers=HANDS) as hands:
             while not self._is_over.is_set():
                 for task in self._claimed():
                     if task.id not in self._at_work:  # else a hand has just lost it, and leaves it

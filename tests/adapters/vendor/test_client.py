@@ -111,7 +111,12 @@ def test_two_programs_of_a_vendor_never_do_the_same_task(
     commands = [house.stage.submit(Guarded(vm=f"vm-{number}")) for number in range(12)]
     house.stage.play()
     one, two = tmp_path / "one", tmp_path / "two"
-    how = ("--seconds", "0.1")
+    how = (
+        "--seconds",
+        "0.1",
+        "--lease-s",
+        "36000",
+    )  # the stage's time runs faster than the programs
 
     with working(house, one, *how), working(house, two, *how):
         for command_id in commands:
