@@ -23,6 +23,7 @@ from orchestrator.core.ids import is_root, numbered
 from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
+from orchestrator.engine.addresses import addresses_of
 from orchestrator.engine.control import Control
 from orchestrator.engine.deadline import deadline_at
 from orchestrator.engine.door import BEAT, Door
@@ -44,6 +45,7 @@ __all__ = [
     "Pause",
     "VendorClaim",
     "VendorReport",
+    "addresses_of",
     "why_not",
 ]
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI
 
-from orchestrator.api import make_app
+from orchestrator.api import ApiSettings, make_app
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.store.webhooks import SqlWebhooks
 from workers.logs import configure_logging
 from workers.settings import Settings
 from workers.wiring import wiring
@@ -31,6 +32,8 @@ def _wired() -> FastAPI:
     return make_app(
         wired.orchestrator,
         tokens=wired.tokens,
+        webhooks_book=SqlWebhooks(wired.store),
+        settings=ApiSettings(webhooks_to_private=wired.settings.webhooks_to_private),
         session_secret=session_secret(wired.settings),
         flower_url=wired.settings.flower_url or None,
         queues=wired.queue_lengths,

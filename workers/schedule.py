@@ -13,6 +13,7 @@ from orchestrator.core.errors import ContendedError, OrchestratorError, Unavaila
 from workers import points
 from workers.logs import configure_logging
 from workers.process import Lease
+from workers.webhooks import WebhookSender
 from workers.wiring import Wiring, wiring
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,9 @@ class Scheduler:
         self._lease = Lease(wired, "scheduler", "scheduler")
         self._reconciler = wired.reconciler(queued=self._queued)
         self._poller = wired.poller()
+        self._webhooks = WebhookSender(
+            wired.store, allow_private=wired.settings.webhooks_to_private
+        )
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -49,6 +53,7 @@ class Scheduler:
                     log.exception("scheduler_broke")
                     self._stop.wait(0.5)
         finally:
+            self._webhooks.close()
             self._lease.stop()
 
     def _lead(self, led_until: float) -> float:
@@ -60,6 +65,7 @@ class Scheduler:
             led_until = now + LEADERSHIP_S
         self._reconciler.tick()
         self._poller.tick()
+        self._webhooks.tick()
         return led_until
 
     def stop(self, *_: object) -> None:

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         2.0, gt=0, description="how often an outside scope with tasks of ours is asked"
     )
     poll_threads: int = Field(8, gt=0, description="outside scopes that are asked at the same time")
+    webhooks_to_private: bool = Field(
+        False, description="let webhooks go to private addresses, and without TLS"
+    )
     database_pool: int = Field(10, gt=0, description="database connections a process keeps")
     session_secret: str = Field(
         "", description="signs page sessions; empty is a file in the data directory"

@@ -13,7 +13,7 @@ import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 
-from orchestrator.api import commands, external, feed, grants, health, login, registers
+from orchestrator.api import commands, external, feed, grants, health, login, registers, webhooks
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
 from orchestrator.api.gate import Gate
@@ -24,6 +24,7 @@ from orchestrator.api.problems import answer_problems
 from orchestrator.app import BEAT, Door, Orchestrator
 from orchestrator.core.access import Tokens
 from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.core.webhook import Webhooks
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
 
@@ -34,6 +35,7 @@ def make_app(
     orchestrator: Orchestrator,
     *,
     tokens: Tokens,
+    webhooks_book: Webhooks,
     session_secret: str | None = None,
     flower_url: str | None = None,
     settings: ApiSettings | None = None,
@@ -64,6 +66,7 @@ def make_app(
         monitor=Monitor(store, orchestrator.catalog),
         feed=Feed(store, interval_s=chosen.feed_interval_s),
         tokens=tokens,
+        webhooks=webhooks_book,
         settings=chosen,
         session_secret=session_secret or secrets.token_urlsafe(),
         flower_url=flower_url,
@@ -75,7 +78,7 @@ def make_app(
     app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
-    for part in (commands, external, grants, feed, registers, login):
+    for part in (commands, external, grants, webhooks, feed, registers, login):
         version_1.include_router(part.router)
     app.include_router(version_1)
     app.include_router(login.short_router)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.access import Caller, Permission, Tokens
+from orchestrator.core.webhook import Webhooks
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
 from orchestrator.monitor.own import VendorMonitor
@@ -30,6 +31,7 @@ class ApiSettings:
     keep_alive_s: float = 15.0
     feed_interval_s: float = 0.25
     patience_s: float = 5.0
+    webhooks_to_private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Desk:
     monitor: Monitor
     feed: Feed
     tokens: Tokens
+    webhooks: Webhooks
     settings: ApiSettings
     session_secret: str = field(repr=False)
     flower_url: str | None

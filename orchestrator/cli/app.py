@@ -21,6 +21,7 @@ from orchestrator.cli import (
     upkeep,
     vendors,
     watching,
+    webhooks,
 )
 from orchestrator.cli.console import notes
 from orchestrator.cli.demo.command import demo
@@ -96,6 +97,13 @@ def _add_groups(app: typer.Typer) -> None:
     grant.command("withdraw")(granting.withdraw)
     grant.command("list")(granting.list_grants)
     app.add_typer(grant, name="grant")
+    webhook = _group("Tell vendors of their work, and send again what was not delivered.")
+    for one in (webhooks.add, webhooks.change, webhooks.rotate, webhooks.remove):
+        webhook.command(one.__name__)(one)
+    webhook.command("list")(webhooks.list_webhooks)
+    webhook.command("dead")(webhooks.dead)
+    webhook.command("resend")(webhooks.resend)
+    app.add_typer(webhook, name="webhook")
     token = _group("Make, list and revoke tokens.")
     token.command("create")(access.create)
     token.command("list")(access.list_tokens)

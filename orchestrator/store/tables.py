@@ -332,3 +332,37 @@ api_process = sa.Table(
     sa.Column("open_since", Instant, nullable=False),  # without a gap until now
     sa.Column("open_until", Instant, nullable=False),
 )
+
+webhook_endpoint = sa.Table(
+    "webhook_endpoint",
+    metadata,
+    sa.Column("endpoint_id", Id, primary_key=True),
+    sa.Column("vendor", Text, nullable=False),
+    sa.Column("url", Text, nullable=False),
+    sa.Column("news", Json, nullable=False),
+    sa.Column("topics", Json, nullable=False),
+    sa.Column("secret", Text, nullable=False),  # itself: what is sent is signed with it
+    sa.Column("old_secret", Text),
+    sa.Column("old_until", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+webhook_delivery = sa.Table(
+    "webhook_delivery",
+    metadata,
+    sa.Column("delivery_id", Text, primary_key=True),
+    sa.Column("endpoint_id", Id, nullable=False),
+    sa.Column("vendor", Text, nullable=False),
+    sa.Column("task_id", Id, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("news", Text, nullable=False),
+    sa.Column("body", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("problem", Text),
+    sa.Column("wake_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+_d = webhook_delivery.c
+sa.Index("ix_webhook_delivery_told", _d.endpoint_id, _d.task_id, _d.attempt, _d.news, unique=True)
+sa.Index("ix_webhook_delivery_status", _d.status, _d.wake_at)

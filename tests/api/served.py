@@ -32,6 +32,7 @@ from orchestrator.core.access import Role
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import metadata
 from orchestrator.store.tokens import SqlTokens
+from orchestrator.store.webhooks import SqlWebhooks
 from orchestrator.testing import Stage
 
 DEADLINE_S = 20
@@ -190,7 +191,13 @@ def served(
     stage.clock.time = datetime.now(UTC)  # the API tells what is stale by the store's time
     tokens = SqlTokens(store)
     chosen = ApiSettings(**{"patience_s": 0.0, "feed_interval_s": 0.02, **settings})
-    app = make_app(stage.orchestrator, tokens=tokens, settings=chosen, session_secret="s3cret")
+    app = make_app(
+        stage.orchestrator,
+        tokens=tokens,
+        webhooks_book=SqlWebhooks(store),
+        settings=chosen,
+        session_secret="s3cret",
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening, _running(app, listening, certificate):
         port = listening.getsockname()[1]
         house = Served(

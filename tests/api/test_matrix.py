@@ -64,6 +64,13 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{V1}/kinds/{{kind}}/grants"): ADMINS,
     ("PUT", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): ADMINS,
     ("DELETE", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): ADMINS,
+    ("GET", f"{V1}/webhooks"): Rule(0, 403, 403, 0, 0),  # of its own alone
+    ("POST", f"{V1}/webhooks"): Rule(0, 403, 403, 0, 0),
+    ("PUT", f"{V1}/webhooks/{{endpoint_id}}"): VENDORS,
+    ("POST", f"{V1}/webhooks/{{endpoint_id}}/rotate"): VENDORS,
+    ("DELETE", f"{V1}/webhooks/{{endpoint_id}}"): VENDORS,
+    ("GET", f"{V1}/webhooks/dead-letters"): Rule(0, 0, 403, 0, 0),  # of its own alone
+    ("POST", f"{V1}/webhooks/dead-letters/{{delivery_id}}/resend"): Rule(0, 0, 403, 0, 0),
     ("GET", f"{V1}/feed"): ALL_READ,
     ("GET", f"{V1}/workers"): NO_VENDOR,
     ("GET", f"{V1}/locks"): NO_VENDOR,
@@ -101,6 +108,7 @@ class World(NamedTuple):
     clients: dict[str, httpx.Client]
     own: str
     enclosing: str
+    webhooks: dict[str, str]
     other: str
     users: str
 
@@ -124,7 +132,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         users = house.stage.submit(Note(text=SECRET))
         house.stage.play()
         assert clients["rival"].patch(f"{TASKS}/{other}", json={"message": SECRET}).is_success
-        yield World(house, clients, own, enclosing, other, users)
+        book = house.app.state.desk.webhooks
+        made = {
+            task: book.register(vendor, f"https://{vendor}.example/", ["task.offered"], topics)
+            for task, vendor, topics in ((own, "acme", []), (other, "globex", [SECRET]))
+        }
+        hooks = {task: one.endpoint_id for task, one in made.items()}
+        yield World(house, clients, own, enclosing, hooks, other, users)
 
 
 def routes(house: Served) -> set[tuple[str, str]]:
@@ -140,7 +154,13 @@ def routes(house: Served) -> set[tuple[str, str]]:
 def ask(world: World, who: str, method: str, path: str, command: str, kind: str) -> int:
     """Asks the route about that command and kind."""
     filled = path.format(
-        command_id=command, task_id=command, vendor="initech", kind=kind, name="nobody"
+        command_id=command,
+        task_id=command,
+        vendor="initech",
+        kind=kind,
+        name="nobody",
+        endpoint_id=world.webhooks.get(command, "none"),
+        delivery_id="none",
     )
     body = BODIES.get((method, path))
     if (method, path) == ("POST", f"{V1}/commands"):
@@ -162,7 +182,15 @@ def test_every_route_has_a_rule(world: World) -> None:
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_nobody_is_let_in_without_a_token(world: World, method: str, path: str) -> None:
-    filled = path.format(command_id="x", task_id="x", vendor="x", kind="x", name="x")
+    filled = path.format(
+        command_id="x",
+        task_id="x",
+        vendor="x",
+        kind="x",
+        name="x",
+        endpoint_id="x",
+        delivery_id="x",
+    )
 
     assert world.house.bare().request(method, filled).status_code == 401
 

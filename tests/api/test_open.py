@@ -11,7 +11,8 @@ from tests.api.served import Served
 
 
 def test_a_process_that_answers_says_so(house: Served, stage: Stage) -> None:
-    app = make_app(stage.orchestrator, tokens=house.tokens, says_open=True)
+    book = house.app.state.desk.webhooks
+    app = make_app(stage.orchestrator, tokens=house.tokens, webhooks_book=book, says_open=True)
 
     async def doors() -> list[OpenDoor]:
         with anyio.fail_after(10):

@@ -19,6 +19,7 @@ from orchestrator.core.access import Role
 from orchestrator.core.command import Command
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tokens import SqlTokens
+from orchestrator.store.webhooks import SqlWebhooks
 from orchestrator.testing import FakeVendors, Stage
 from tests.page.works import ALL
 from tests.services import free_port, make_schema, until
@@ -113,6 +114,7 @@ def running_site(directory: Path, port: int | None = None) -> Iterator[Site]:
     app = make_app(
         site.stage.orchestrator,
         tokens=site.tokens,
+        webhooks_book=SqlWebhooks(store),
         settings=ApiSettings(feed_interval_s=0.05),
         flower_url="http://127.0.0.1:5555/",
         queues=lambda: {"orchestrator": 2},

@@ -1,0 +1,116 @@
+"""Webhooks: what a vendor is told, where, and how often it is tried before the delivery is given up."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+DELAYS = tuple(timedelta(seconds=one) for one in (5, 30, 120, 600, 3_600, 14_400, 64_800))
+"""How long to wait after each failed try: eight tries in a day."""
+MOST_ENDPOINTS = 8
+"""Endpoints of one vendor."""
+OLD_SECRET_FOR = timedelta(days=1)
+"""So long deliveries are signed with the old secret too."""
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address, behind a gateway
+
+
+class News(StrEnum):
+    """What a vendor is told."""
+
+    OFFERED = "task.offered"
+    STOP = "task.stop_requested"
+    UNDO = "task.undo_asked"
+
+
+class DeliveryStatus(StrEnum):
+    """How a delivery stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a vendor is told, and of what; no topics means all."""
+
+    endpoint_id: str
+    vendor: str
+    url: str
+    news: tuple[str, ...]
+    topics: tuple[str, ...]
+    secret: str = field(repr=False)
+    old_secret: str | None = field(default=None, repr=False)
+    old_until: datetime | None = None
+    created_at: datetime
+
+    def secrets_at(self, now: datetime) -> list[str]:
+        """Gives the secrets to sign with."""
+        is_old_used = self.old_secret and self.old_until is not None and now < self.old_until
+        return [self.secret, self.old_secret] if is_old_used and self.old_secret else [self.secret]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message to one endpoint; its id stays the same however often it is sent."""
+
+    delivery_id: str
+    endpoint_id: str
+    vendor: str
+    news: str
+    body: str
+    status: DeliveryStatus
+    tries: int
+    problem: str | None
+    wake_at: datetime
+    changed_at: datetime
+
+
+class Webhooks(Protocol):
+    """Where endpoints and deliveries are kept. All methods raise UnavailableError while it does not answer."""
+
+    def register(
+        self, vendor: str, url: str, news: Sequence[str], topics: Sequence[str]
+    ) -> Endpoint:
+        """Makes an endpoint with a new secret. Raises ConflictError when the vendor has too many."""
+
+    def change(
+        self, endpoint_id: str, url: str, news: Sequence[str], topics: Sequence[str]
+    ) -> Endpoint:
+        """Changes an endpoint; its secret stays. Raises NotFoundError."""
+
+    def rotate(self, endpoint_id: str) -> Endpoint:
+        """Gives an endpoint a new secret. Raises NotFoundError."""
+
+    def remove(self, endpoint_id: str) -> None:
+        """Forgets an endpoint and its deliveries. Raises NotFoundError."""
+
+    def endpoints(self, vendor: str | None = None) -> list[Endpoint]:
+        """Gives the endpoints: all, or of one vendor."""
+
+    def dead(self, vendor: str | None = None, limit: int = 500) -> list[Delivery]:
+        """Gives the deliveries that were given up, the newest first: all, or of one vendor."""
+
+    def send_again(self, delivery_id: str, vendor: str | None = None) -> None:
+        """Begins a delivery anew that was given up. Raises NotFoundError."""
+
+
+def next_try(tries: int, now: datetime) -> datetime | None:
+    """Says when to try again after so many tries failed; None to give up."""
+    return now + DELAYS[tries - 1] if tries <= len(DELAYS) else None
+
+
+def is_public(address: str) -> bool:
+    """Tells whether an address is one of the public network, whatever way it is written."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found.teredo or found in TRANSLATED:
+            return False
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
