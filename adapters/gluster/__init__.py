@@ -24,5 +24,6 @@ def adapter() -> Gluster:
         cluster=settings.cluster,
         lease=timedelta(seconds=settings.lease_s),
         frozen_after=timedelta(seconds=settings.frozen_after_s),
+        absent_after=timedelta(seconds=settings.absent_after_s),
         details_per_poll=settings.details_per_poll,
     )

@@ -15,7 +15,14 @@ from adapters.gluster.tasks import (
     TaskKind,
 )
 from adapters.gluster.verdicts import LEFT_BEHIND, NAME, judge, judge_absent, unless_frozen
-from adapters.gluster.xml import NotXmlError, Reply, read_detail, read_listed_tasks, read_task_id
+from adapters.gluster.xml import (
+    NotXmlError,
+    Reply,
+    read_detail,
+    read_listed_tasks,
+    read_listed_volumes,
+    read_task_id,
+)
 from orchestrator import AsyncTask, AsyncTaskRef, Refused, TaskReport, TaskStatus, TryAgain
 
 COMMIT = "commit_bricks"
@@ -41,6 +48,7 @@ class Gluster(Bricks):
         cluster: str = "gluster",
         lease: timedelta = timedelta(minutes=5),
         frozen_after: timedelta = timedelta(minutes=2),
+        absent_after: timedelta = timedelta(seconds=30),
         details_per_poll: int = 8,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -48,8 +56,10 @@ class Gluster(Bricks):
         self._cluster = cluster
         self._lease = lease
         self._frozen_after = frozen_after
+        self._absent_after = absent_after
         self._details_per_poll = details_per_poll
         self._now = now
+        self._absent_since: dict[str, datetime] = {}  # our task id → when first not listed
         self._detailed_at: dict[str, datetime] = {}  # task id → when its counters were read last
         # Gluster forgets what it stopped, so the answer to the stop is the last word on the
         # counters. `stop` gives it at once; it is kept for a poll that comes before it was taken
@@ -133,18 +143,25 @@ class Gluster(Bricks):
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
         """Reports on the tasks with one listing of the whole cluster, plus counters.
 
-        A task that stands still is passed over, see `unless_frozen`.
+        A task that stands still is passed over, see `unless_frozen`. The listing says yes and yet
+        leaves out volumes whose lock is busy: of their tasks it says nothing.
         """
         self._check(scope)
-        listed = {one.task_id: one for one in self._list("all")}
+        reply = self._cli.ask("volume", "status", "all", "tasks")
+        listed = {one.task_id: one for one in read_listed_tasks(reply)}
+        volumes = read_listed_volumes(reply)
         present = [(ref, listed[ref.external_id]) for ref in tasks if ref.external_id in listed]
         details = self._read_details(present)
         for ref in tasks:
-            if ref.external_id not in listed:
-                yield judge_absent(ref, self._stopped.get(ref.task_id))
+            if ref.external_id in listed:
+                self._absent_since.pop(ref.task_id, None)
+            elif stopped := self._stopped.get(ref.task_id):
+                yield judge_absent(ref, stopped)
+            elif ref.request.get("volume") in volumes and (report := self._confirm_absent(ref)):
+                yield report
         for ref, one in present:
             detail = details.get(one.task_id)
-            report: TaskReport | None = judge(scope, one, detail, ref)
+            report = judge(scope, one, detail, ref)
             if report and detail:  # a standstill is only seen in counters that were read just now
                 report = unless_frozen(report, ref, now=self._now(), patience=self._frozen_after)
             if report:
@@ -184,6 +201,7 @@ class Gluster(Bricks):
         if task.detail.get(LEFT_BEHIND):
             self.stop(task)
         self._stopped.pop(task.task_id, None)
+        self._absent_since.pop(task.task_id, None)
         self._detailed_at.pop(task.external_id or "", None)
 
     def _ask_for(self, task: AsyncTaskRef, action: str) -> Reply:
@@ -212,11 +230,26 @@ class Gluster(Bricks):
                 return one
         return None
 
+    def _confirm_absent(self, ref: AsyncTaskRef) -> TaskReport | None:
+        """Reports a task lost once its own volume has been listed without it for a while."""
+        now = self._now()
+        if now - self._absent_since.setdefault(ref.task_id, now) < self._absent_after:
+            return None
+        try:
+            found = self._find(ref)
+        except (TryAgain, Refused):
+            return None  # no news: should this last, the task's lease runs out
+        self._absent_since.pop(ref.task_id)
+        return judge(ref.scope, found, None, ref) if found else judge_absent(ref, None)
+
     def _task_ids(self, volume: str) -> list[str]:
         return [one.task_id for one in self._list(volume)]
 
     def _list(self, volume: str) -> tuple[ListedTask, ...]:
-        return read_listed_tasks(self._cli.ask("volume", "status", volume, "tasks"))
+        reply = self._cli.ask("volume", "status", volume, "tasks")
+        if volume != "all" and volume not in read_listed_volumes(reply):
+            raise TryAgain(f"gluster did not list volume {volume}, which may be busy")
+        return read_listed_tasks(reply)
 
     def _read_details(
         self, present: Collection[tuple[AsyncTaskRef, ListedTask]]

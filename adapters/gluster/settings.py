@@ -33,6 +33,9 @@ class GlusterSettings(BaseSettings):
     frozen_after_s: float = Field(
         default=120.0, gt=0, description="how long counters may stand still, in seconds"
     )
+    absent_after_s: float = Field(
+        default=30.0, ge=0, description="how long a task may be missing before it counts as lost"
+    )
     details_per_poll: int = Field(
         default=8, ge=1, description="running tasks whose counters one poll reads"
     )

@@ -50,7 +50,7 @@ def judge(
 
 
 def judge_absent(ref: AsyncTaskRef, stopped: TaskDetail | None) -> TaskReport:
-    """Gives the report on a task that a successful listing no longer shows.
+    """Gives the report on a task that a listing of its volume no longer shows.
 
     Gluster forgets what was stopped. `stopped` is the answer to our own stop, if we gave it: it may
     say that a rebalance was quicker. A removal that was stopped is undone, completed or not.

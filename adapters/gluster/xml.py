@@ -69,6 +69,12 @@ def read_listed_tasks(reply: Reply) -> tuple[ListedTask, ...]:
     )
 
 
+def read_listed_volumes(reply: Reply) -> frozenset[str]:
+    """Reads which volumes a list of tasks is about; one whose lock is busy is left out of it."""
+    found = reply.root.findall("volStatus/volumes/volume")
+    return frozenset(volume.findtext("volName", "") for volume in found)
+
+
 def read_task_id(reply: Reply) -> str:
     """Reads the id that a start was given. Raises `NotXmlError` when there is none."""
     found = reply.root.findtext("*/task-id")

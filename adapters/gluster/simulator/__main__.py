@@ -32,9 +32,16 @@ def main(arguments: list[str]) -> Answer:
                 migration.revive(cluster)
             if cluster.faults.has("busy"):
                 return refuse("Another transaction is in progress. Please try again later.")
+            if _needs_lock(words) and words[2] in cluster.faults.names("busy_volumes"):
+                text = f"Another transaction is in progress for {words[2]}."
+                return refuse(f"{text} Please try again after some time.")
             return _answer(cluster, words)
     except Answer as answer:
         return answer
+
+
+def _needs_lock(words: list[str]) -> bool:
+    return len(words) > 2 and words[0] == "volume" and words[1] not in ("info", "heal")
 
 
 def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0912 - one case a request

@@ -82,9 +82,20 @@ class Simulated:
         rate = f"GLUSTER_SIMULATOR_FILES_PER_SECOND={self.files_per_second}"
         return CountingCli(["env", rate, str(self.program)])
 
-    def gluster(self, cli: GlusterCli | None = None, *, details_per_poll: int = 8) -> Gluster:
+    def gluster(
+        self,
+        cli: GlusterCli | None = None,
+        *,
+        details_per_poll: int = 8,
+        absent_after: timedelta = timedelta(0),
+    ) -> Gluster:
         """Gives the adapter; its clock is `now`."""
-        return Gluster(cli or self.cli(), details_per_poll=details_per_poll, now=lambda: self.now)
+        return Gluster(
+            cli or self.cli(),
+            details_per_poll=details_per_poll,
+            absent_after=absent_after,
+            now=lambda: self.now,
+        )
 
     def files(self, brick: str) -> tuple[str, ...]:
         """Gives the names of the files on a brick."""
