@@ -102,6 +102,14 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrickHeal:
+    """What is to be healed of a brick's entries; `pending` is None when it cannot be told."""
+
+    is_connected: bool
+    pending: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeInfo:
     """A volume and its bricks (`host:/path`), in Gluster's order."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from defusedxml import ElementTree
 
 from adapters.gluster.tasks import (
+    BrickHeal,
     Counters,
     ListedTask,
     TaskCode,
@@ -97,6 +98,18 @@ def read_detail(reply: Reply) -> TaskDetail:
         runtime_s=float(whole.findtext("runtime") or 0),
     )
     return TaskDetail(task_id=read_task_id(reply), code=_code(whole), counters=counters)
+
+
+def read_heals(reply: Reply) -> dict[str, BrickHeal]:
+    """Reads `volume heal V info summary`, by brick."""
+    found = {}
+    for brick in reply.root.findall("healInfo/bricks/brick"):
+        total = brick.findtext("totalNumberOfEntries", "").strip()
+        found[brick.findtext("name", "")] = BrickHeal(
+            is_connected=brick.findtext("status") == "Connected",
+            pending=int(total) if total.isdecimal() else None,
+        )
+    return found
 
 
 def read_volumes(reply: Reply) -> tuple[VolumeInfo, ...]:

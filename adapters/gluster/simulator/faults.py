@@ -15,6 +15,8 @@ class Faults:
     `glusterd_down`    every request fails to connect
     `busy`             every request is told that another transaction is in progress
     `busy_volumes`     volumes whose lock is held: the list of all tasks leaves them out
+    `away_bricks`      bricks that heal info cannot reach
+    `pending_bricks`   bricks that have an entry to be healed
     `fail_start`       a text: starts of tasks are refused with it
     `fail_commit`      a text: commits of removals are refused with it
     `lose_reply`       starts are carried out, and their reply is "Request timed out"

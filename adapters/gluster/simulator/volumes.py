@@ -12,7 +12,7 @@ from adapters.gluster.simulator.answers import (
 )
 from adapters.gluster.simulator.daemon import spawn
 from adapters.gluster.simulator.migration import is_at_work
-from adapters.gluster.simulator.placement import brick_path, sub_volumes
+from adapters.gluster.simulator.placement import brick_path, sub_volumes, walk
 from adapters.gluster.simulator.state import STARTED, STOPPED, Cluster, Volume, new_id
 
 _CREATE_USAGE = "volume create <NEW-VOLNAME> [replica <COUNT>] <NEW-BRICK>... [force]"
@@ -141,7 +141,12 @@ def replace_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
 
 
 def heal(cluster: Cluster, name: str, words: list[str]) -> Answer:
-    """Answers `volume heal NAME [full]`, in plain text even when XML was asked for."""
+    """Answers `volume heal NAME [full]`, in plain text even when XML was asked for.
+
+    `info summary` is answered in XML.
+    """
+    if words == ["info", "summary"] and name in cluster.volumes:
+        return accept(("healInfo", [("bricks", _heals(cluster, cluster.volumes[name]))]))
     how = "full" if words == ["full"] else "index"
     what = f"Launching heal operation to perform {how} self heal on volume {name} has been"
     volume = cluster.volumes.get(name)
@@ -155,6 +160,26 @@ def heal(cluster: Cluster, name: str, words: list[str]) -> Answer:
         _heal(cluster, volume)
         return Answer(stdout=f"{what} successful \nUse heal info commands to check status.\n")
     return Answer(stdout=f"{what} unsuccessful:\n{why}\n", code=1)
+
+
+def _heals(cluster: Cluster, volume: Volume) -> list[Node]:
+    groups = sub_volumes(volume["bricks"], volume["replica_count"])
+    return [_to_heal(cluster, brick, group) for group in groups for brick in group]
+
+
+def _to_heal(cluster: Cluster, brick: str, group: list[str]) -> Node:
+    """Shows a brick with the number of its files that its replicas lack."""
+    status, total = "Connected", "-"
+    if brick in cluster.faults.names("away_bricks"):
+        status = "Transport endpoint is not connected"
+    else:
+        lacking = {name for one in group for name in set(walk(brick)) - set(walk(one))}
+        total = str(len(lacking) + (brick in cluster.faults.names("pending_bricks")))
+    return f'brick hostUuid="{cluster.node_id}"', [
+        ("name", brick),
+        ("status", status),
+        ("totalNumberOfEntries", total),
+    ]
 
 
 def _heal(cluster: Cluster, volume: Volume) -> None:
