@@ -31,18 +31,20 @@ def progress_of(command: CommandEntity, over_leaves: float | None) -> float | No
 
 
 def roll_up(tree: Iterable[CommandEntity]) -> dict[str, float]:
-    """Gives the weighted mean over the leaves below each command with parts.
+    """Gives the weighted mean below each command with parts.
 
-    `tree` holds each parent before its parts.
+    What was planned is the scale: parts that were added later count only where nothing was planned, and a task
+    outside counts by its own word, whatever was added below it. So no bar of a plan falls because somebody adds
+    to it. `tree` holds each parent before its parts.
     """
-    done: dict[str, float] = {}
-    weight: dict[str, int] = {}
+    planned: dict[str, tuple[float, int]] = {}
+    added: dict[str, tuple[float, int]] = {}
     for command in reversed(list(tree)):
         one = command.command_id
-        if not command.parts:
-            done[one], weight[one] = share_done(command) * command.weight, command.weight
+        own = (share_done(command) * command.weight, command.weight)
+        counts = own if command.mode is None else planned.get(one) or added.get(one) or own
         if command.parent_id is not None:
-            parent = command.parent_id
-            done[parent] = done.get(parent, 0.0) + done.get(one, 0.0)
-            weight[parent] = weight.get(parent, 0) + weight.get(one, 0)
-    return {one: done[one] / weight[one] for one in done if weight[one]}
+            among = added if command.order < 0 else planned
+            done, weight = among.get(command.parent_id, (0.0, 0))
+            among[command.parent_id] = (done + counts[0], weight + counts[1])
+    return {one: done / weight for one, (done, weight) in {**added, **planned}.items() if weight}
