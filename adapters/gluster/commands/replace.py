@@ -18,7 +18,7 @@ class ReplaceBrick(
     label="Replace brick {old} of volume {volume} by {new}",
     timeout=timedelta(minutes=10),
 ):
-    """Replace a brick; ends when the new brick is in place, before Gluster has healed it."""
+    """Replace a brick; ends BEFORE the heal: check the new brick's contents before the next one."""
 
     volume: VolumeName
     old: BrickName
