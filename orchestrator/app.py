@@ -19,7 +19,7 @@ from orchestrator.core.errors import (
     NotFoundError,
     UnavailableError,
 )
-from orchestrator.core.ids import is_root, numbered
+from orchestrator.core.ids import is_root, is_whole_id, numbered
 from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Outcome
@@ -37,7 +37,6 @@ from orchestrator.engine.writer import Writer
 
 __all__ = [
     "BEAT",
-    "ID_LENGTH",
     "Answer",
     "Door",
     "Handle",
@@ -50,7 +49,6 @@ __all__ = [
 ]
 
 PREFIX_LENGTH = 4
-ID_LENGTH = 36
 Pause: TypeAlias = Callable[[float, float], None]
 """Waits until told that there is news, for at most the second number of seconds; the first, if nobody tells."""
 
@@ -152,7 +150,7 @@ class Orchestrator:
         Raises NotFoundError when there is none, BadInputError when there are several.
         """
         prefix, _, number = text.strip().lower().partition(".")
-        if len(prefix) == ID_LENGTH and not number:
+        if is_whole_id(prefix) and not number:
             if self.store.get(prefix) is None:
                 raise NotFoundError(f"there is no command {text}")
             return prefix
@@ -179,7 +177,7 @@ class Orchestrator:
 
     def get(self, command_id: str) -> CommandEntity:
         """Gives a command. Raises NotFoundError."""
-        whole = len(command_id) == ID_LENGTH
+        whole = is_whole_id(command_id)
         found = self.store.get(command_id if whole else self.resolve_id(command_id))
         if found is None:
             raise NotFoundError(f"there is no command {command_id}")

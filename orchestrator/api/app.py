@@ -14,6 +14,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 
 from orchestrator.api import commands, external, feed, grants, health, login, registers, webhooks
+from orchestrator.api.described import DescribedApp
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
 from orchestrator.api.gate import Gate
@@ -52,7 +53,7 @@ def make_app(
     """
     chosen = settings or ApiSettings()
     store = orchestrator.store
-    app = FastAPI(
+    app = DescribedApp(
         title="Orchestrator",
         version="1",
         openapi_url="/api/v1/openapi.json",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orchestrator.api.desk import AtDesk
@@ -34,7 +35,7 @@ def readyz(desk: AtDesk) -> dict[str, str]:
     return {"status": "ready", **dict.fromkeys(checks, "ok")}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def show_metrics(request: Request) -> Response:
     """Gives the metrics in Prometheus' text form."""
     metrics: Metrics = request.app.state.metrics

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from orchestrator.api.described import BEARER, SESSION
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.fields import Moment, Said, Span, Words
 from orchestrator.api.problems import NotLoggedInError
@@ -20,7 +21,12 @@ from orchestrator.monitor.views import instant
 TOKEN_HINT = "send 'Authorization: Bearer TOKEN'; 'orchestrator token create' makes tokens"
 
 
-def caller_of(request: Request, desk: AtDesk) -> Caller:
+def caller_of(
+    request: Request,
+    desk: AtDesk,
+    _bearer: Annotated[object, Depends(BEARER)] = None,  # these two for the OpenAPI document
+    _session: Annotated[object, Depends(SESSION)] = None,
+) -> Caller:
     """Gives who asks. Raises NotLoggedInError."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

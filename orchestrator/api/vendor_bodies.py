@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from typing_extensions import TypedDict
 
 from orchestrator.api.fields import Json, JsonObject, Said, Seconds, Share, Words
-from orchestrator.app import ID_LENGTH
 from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.external import EXTERNAL_KIND, MOST_WEIGHT
+from orchestrator.core.ids import WHOLE_ID
 from orchestrator.core.status import Mode
 from orchestrator.monitor.shapes import ExternalView
 
@@ -121,7 +121,7 @@ class News(BaseModel):
 class BulkNews(News):
     """News of one of many tasks; `id` is the whole id."""
 
-    id: Words = Field(min_length=ID_LENGTH, max_length=ID_LENGTH)
+    id: str = Field(pattern=WHOLE_ID)
 
 
 class Bulk(BaseModel):

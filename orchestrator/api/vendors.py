@@ -17,7 +17,7 @@ from orchestrator.api.vendor_bodies import (
     RegisteredTask,
     Registration,
 )
-from orchestrator.app import ID_LENGTH, Answer, Handle, VendorClaim, VendorReport, why_not
+from orchestrator.app import Answer, Handle, VendorClaim, VendorReport, why_not
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.command import Command
@@ -30,6 +30,7 @@ from orchestrator.core.external import (
     VENDOR_SYSTEM,
     vendor_task,
 )
+from orchestrator.core.ids import is_whole_id
 from orchestrator.core.query import TaskQuery
 from orchestrator.core.status import Status
 from orchestrator.monitor.external import external_view
@@ -244,7 +245,7 @@ class Vendors:
         return external_view(command, task, {}, answer.at or self._orchestrator.store.now())
 
     def _full_id(self, task_id: str) -> str:
-        return task_id if len(task_id) == ID_LENGTH else self._orchestrator.resolve_id(task_id)
+        return task_id if is_whole_id(task_id) else self._orchestrator.resolve_id(task_id)
 
     def _find(
         self, caller: Caller, task_id: str, *, external: bool = True

@@ -7,12 +7,20 @@ enough for people, and `7f3e2a.4` names the fourth part of `7f3e2a`.
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
+
+WHOLE_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 _LOW_BITS = 62
 _VARIANT = 0b10 << _LOW_BITS
 _LATE = 1 << (_LOW_BITS - 1)
 _LATE_DIGITS = 12  # numbers of late parts are longer, and hexadecimal
+
+
+def is_whole_id(text: str) -> bool:
+    """Says whether the text is written as all ids are: PostgreSQL refuses to compare others with an id."""
+    return len(text) == 36 and re.match(WHOLE_ID, text) is not None
 
 
 def root_id(random_bits: int) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.errors import BadInputError
-from orchestrator.core.ids import range_of_parts
+from orchestrator.core.ids import is_whole_id, range_of_parts
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.ports import LockRow
 from orchestrator.core.query import CommandQuery, Page
@@ -244,9 +244,12 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
     """Gives the time and the id in a cursor. Raises BadInputError."""
     try:
         at, command_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
-        return datetime.fromisoformat(at), command_id
+        since = datetime.fromisoformat(at)
     except ValueError as problem:
         raise BadInputError(f"the cursor {cursor!r} was not given by this server") from problem
+    if not is_whole_id(command_id):
+        raise BadInputError(f"the cursor {cursor!r} was not given by this server")
+    return since, command_id
 
 
 def _prefix_range(prefix: str) -> tuple[str, str]:

@@ -14,11 +14,12 @@ from orchestrator.api.desk import Desk
 from orchestrator.api.ovirt.views import is_external
 from orchestrator.api.ovirt.wire import Thing, read_thing
 from orchestrator.api.vendors import BEGINNING, LOOK_AGAIN_S
-from orchestrator.app import ID_LENGTH, VendorReport
+from orchestrator.app import VendorReport
 from orchestrator.core.access import Caller, Permission, Sight
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ConflictError, NotAllowedError, NotFoundError
+from orchestrator.core.ids import is_whole_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ class Ask:
         """Gives the job with all its steps. Raises NotFoundError for what is no job that the caller sees."""
         wanted = self.job_id
         store = self.desk.orchestrator.store
-        found = store.tree(wanted) if _may_be_an_id(wanted) else []
+        found = store.tree(wanted) if is_whole_id(wanted) else []
         if not found or not found[0].is_root:
-            raise NotFoundError(f"there is no job {wanted[:ID_LENGTH]}")
+            raise NotFoundError(f"there is no job {wanted[:36]}")
         if self.desk.sees(self.caller).sight(found[0]) is Sight.NOTHING:
             raise NotFoundError(f"there is no job {wanted}")
         return found
@@ -81,7 +82,7 @@ class Ask:
         for one in tree[1:]:
             if one.command_id == wanted:
                 return one
-        raise NotFoundError(f"job {self.job_id} has no step {wanted[:ID_LENGTH]}")
+        raise NotFoundError(f"job {self.job_id} has no step {wanted[:36]}")
 
     def tasks(self, commands: Iterable[CommandEntity]) -> dict[str, TaskEntity]:
         """Gives the latest task of each vendor's command among these that the caller sees whole."""
@@ -143,7 +144,3 @@ class Ask:
             )
             for one in commands
         ]
-
-
-def _may_be_an_id(text: str) -> bool:
-    return len(text) == ID_LENGTH and text.isascii() and text.isprintable()
