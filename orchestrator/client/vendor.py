@@ -30,12 +30,17 @@ class Task:
     """A task of a vendor, as a context: it beats while the block runs, and ends as the block does.
 
     The block's end is success, with `result`; StopRequested is an abort and TaskFailed a failure, and both end
-    here. Any other exception is a failure in its own words, and goes on.
+    here. Any other exception is a failure in its own words, and goes on. `claim_lease_s` is how long a claim of
+    it stands without a sign of life; it beats for that and for the task's own lease, whichever is shorter.
     """
 
-    def __init__(self, client: Client, task: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Client, task: Mapping[str, Any], *, claim_lease_s: float | None = None
+    ) -> None:
         self._client = client
         self._told = dict(task)
+        leases = [one for one in (claim_lease_s, task["lease_s"]) if one]
+        self._beats_every_s = min(leases) / BEATS_IN_A_LEASE if leases else None
         self._is_over = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self.id: str = task["id"]
@@ -50,7 +55,7 @@ class Task:
 
     def __enter__(self) -> Self:
         self._heartbeat()
-        if self._told["lease_s"]:
+        if self._beats_every_s is not None:
             self._beating.start()
         return self
 
@@ -96,7 +101,7 @@ class Task:
             raise StopRequested("stopped")
 
     def _beat(self) -> None:
-        while not self._is_over.wait(self._told["lease_s"] / BEATS_IN_A_LEASE):
+        while not self._is_over.wait(self._beats_every_s):
             try:
                 self._heartbeat()
             except ConflictError as error:
@@ -171,11 +176,24 @@ class Vendor(Client):
         """Gives a task that exists, to go on with it after a crash."""
         return Task(self, self.call(Call(method="GET", path=f"external-tasks/{task_id}")))
 
-    def claim(self, *topics: str, limit: int = 1, wait_s: float = 0.0, **more: Any) -> list[Task]:
-        """Fetches tasks that wait, each for this program alone. `more` is `lease_s`, `program`, `vendor`."""
-        body = {"topics": list(topics), "limit": limit, "wait_s": wait_s, **more}
+    def claim(
+        self,
+        *topics: str,
+        limit: int = 1,
+        wait_s: float = 0.0,
+        lease_s: float = 60.0,
+        **more: Any,
+    ) -> list[Task]:
+        """Fetches tasks that wait, each for this program alone. `more` is `program`, `vendor`."""
+        body = {
+            "topics": list(topics),
+            "limit": limit,
+            "wait_s": wait_s,
+            "lease_s": lease_s,
+            **more,
+        }
         answer = self.call(Call(method="POST", path="external-tasks/claim", body=body))
-        return [Task(self, one) for one in answer["items"]]
+        return [Task(self, one, claim_lease_s=lease_s) for one in answer["items"]]
 
 
 def cut(text: str, most: int) -> str:

@@ -77,6 +77,16 @@ def test_each_problem_is_an_exception_of_its_own(house: Served, caller: Client) 
     assert caught.value.fields[0][0] == "text"
 
 
+def test_a_claimed_task_without_a_lease_beats_for_its_claim(vendor: Vendor) -> None:
+    vendor.task("Scrub the pool", topic="scrub", lease_s=None)
+
+    (claimed,) = vendor.claim("scrub", lease_s=3.0, wait_s=10.0)
+
+    with claimed:
+        first = claimed.told
+        until(lambda: claimed.told is not first, what="a heartbeat")
+
+
 def test_a_vendors_tasks_nest_and_end_with_their_blocks(caller: Client, vendor: Vendor) -> None:
     with vendor.task("Clone it") as clone:
         with vendor.task("Copy it", parent=clone) as copy:
