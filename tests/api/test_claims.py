@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -121,7 +122,7 @@ def test_many_are_reported_on_at_once_and_each_is_answered(
         {"id": ours[1], "status": "succeeded"},
         {"id": ours[1], "status": "failed"},
         {"id": others, "status": "failed"},
-        {"id": "0" * 36, "status": "failed"},
+        {"id": str(UUID(int=0)), "status": "failed"},
         {"id": ours[2], "status": "failed", "message": "full", "attempt": 99},
     ]
 
