@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -335,7 +336,7 @@ def test_nothing_is_added_to_what_does_not_wait(stage: Stage) -> None:
     with pytest.raises(ConflictError):
         stage.orchestrator.attach(done.command_id, external("acme", "Late"), owner="acme")
     with pytest.raises(NotFoundError):
-        stage.orchestrator.attach("0" * 36, external("acme", "Lost"), owner="acme")
+        stage.orchestrator.attach(str(UUID(int=0)), external("acme", "Lost"), owner="acme")
     assert len(stage.orchestrator.tree(done.command_id)) == 1
 
 
