@@ -57,8 +57,8 @@ def test_a_broker_that_refuses_ends_no_worker(
         client.config_set("maxmemory", "1")
         client.client_kill_filter(_type="normal", skipme=True)
         full = door.submit(Note(book=str(tmp_path / "book"), text="full")).id
-        assert door.wait(full, WAIT_S).status is Status.SUCCEEDED
         client.config_set("maxmemory", "0")
+        assert door.wait(full, WAIT_S).status is Status.SUCCEEDED
         client.replicaof("127.0.0.1", str(free_port()))
         read_only = door.submit(Note(book=str(tmp_path / "book"), text="read-only")).id
         assert door.wait(read_only, WAIT_S).status is Status.SUCCEEDED
