@@ -105,4 +105,6 @@ async def _beat(door: Door) -> None:
             await to_thread.run_sync(door.beat)
         except (UnavailableError, ContendedError) as problem:
             log.warning("door_waits", why=str(problem))
+        except Exception:  # a door that is never noted again would stop the lease of every vendor
+            log.exception("door_broke")
         await asyncio.sleep(BEAT.total_seconds())
