@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 LEADERSHIP = "scheduler"
 LEADERSHIP_S = 3.0
+LEAST_REST_S = 0.02  # between two sweeps, however much news there is
 
 
 class Scheduler:
@@ -42,7 +43,7 @@ class Scheduler:
         log.info("scheduler_started", id=self._lease.worker_id)
         led_until = 0.0
         try:
-            while not self._stop.wait(self._wired.settings.sweep_seconds):
+            while not self._rest():
                 try:
                     led_until = self._lead(led_until)
                 except (UnavailableError, ContendedError) as problem:
@@ -55,6 +56,12 @@ class Scheduler:
         finally:
             self._webhooks.close()
             self._lease.stop()
+
+    def _rest(self) -> bool:
+        """Waits for the next sweep, which news from outside hastens; says whether it is the end instead."""
+        self._poller.news.wait(self._wired.settings.sweep_seconds)
+        self._poller.news.clear()
+        return self._stop.wait(LEAST_REST_S)
 
     def _lead(self, led_until: float) -> float:
         now = time.monotonic()
@@ -71,6 +78,7 @@ class Scheduler:
     def stop(self, *_: object) -> None:
         """Ends the loop."""
         self._stop.set()
+        self._poller.news.set()
 
     def _queued(self) -> int:
         """Counts the nudges that the broker still holds; none when it does not answer."""

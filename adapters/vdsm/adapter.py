@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -28,6 +28,7 @@ from orchestrator import AsyncTaskRef, Refused, TaskReport, TryAgain
 log = structlog.get_logger(__name__)
 
 UNKNOWN_TASK, NOT_CLEARABLE = 401, 410
+JOB_ENDED = "|jobs|status|"
 
 
 class Vdsm:
@@ -42,9 +43,12 @@ class Vdsm:
     def __init__(self, settings: VdsmSettings) -> None:
         self.settings = settings
         self._pools = {
-            str(one.storage_pool): Pool(one, settings, self._take_event)
+            str(one.storage_pool): Pool(
+                one, settings, partial(self._take_event, str(one.storage_pool))
+            )
             for one in settings.all_pools()
         }
+        self._heard: Callable[[str], None] = lambda scope: None
         self._asking = ThreadPoolExecutor(16, thread_name_prefix="vdsm-poll")
         self.outbox = Outbox(settings.outbox)
 
@@ -120,6 +124,10 @@ class Vdsm:
                 ) from error
             raise
 
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Has `heard` told the pool whenever a job ended on one of its hosts."""
+        self._heard = heard
+
     def close(self) -> None:
         """Closes idle connections; the adapter can still be used."""
         for pool in self._pools.values():
@@ -169,8 +177,10 @@ class Vdsm:
             raise problem
         return reports
 
-    def _take_event(self, name: str, params: dict[str, Any]) -> None:
-        """Hears of the end of a job, which the next poll will tell."""
+    def _take_event(self, scope: str, name: str, params: dict[str, Any]) -> None:
+        """Passes on that a job ended. How it ended, a poll tells: the volume may have to be asked."""
+        if name.startswith(JOB_ENDED):
+            self._heard(scope)
 
     def _pool(self, pool_id: UUID | None) -> Pool:
         if pool_id is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +59,17 @@ class Adapter(Protocol):
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Lets the system forget an ended task. Unknown counts as cleared; `TryAgain` means not yet."""
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What an adapter offers besides, when its system tells by itself that something ended there."""
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Has `heard` called with the scope whenever a task ended there, from any thread.
+
+        It is only a hint: what it misses, the next poll tells.
+        """
 
 
 class Clock(Protocol):

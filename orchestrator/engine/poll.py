@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import structlog
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
-from orchestrator.core.ports import Adapter, Clock, Sender
+from orchestrator.core.ports import Adapter, Announcing, Clock, Sender
 from orchestrator.core.status import TaskState
 from orchestrator.engine.open_tasks import CLEARABLE, OpenTasks, ScopeTasks
 from orchestrator.engine.report import Reporter
@@ -23,6 +24,7 @@ from orchestrator.engine.writer import Request, Writer
 log = structlog.get_logger(__name__)
 
 BACK_OFF_MOST = 32
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which nothing else tells
 # To read the answer about a task costs a microsecond: so polling takes at most a few thousandths of a core.
 REST_PER_TASK = timedelta(milliseconds=10)
@@ -31,11 +33,20 @@ LONGEST_REST = timedelta(seconds=30)
 
 @dataclass(slots=True)
 class Watch:
-    """When a scope, or our own store, is asked next, and how often it failed to answer."""
+    """When a scope, or our own store, is asked next, and how often it failed to answer.
+
+    `has_news` says that something ended there since it was last asked; then it is asked as soon as it `rested`.
+    """
 
     due: datetime
     failures: int = 0
     busy: bool = False
+    has_news: bool = False
+    rested: datetime = LONG_AGO
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is to be asked now."""
+        return not self.busy and (self.due <= now or (self.has_news and self.rested <= now))
 
 
 class Poller:
@@ -69,9 +80,23 @@ class Poller:
         self.polls = 0
         pushed = {name for name, one in adapters.items() if getattr(one, "pushes", False)}
         self._tasks = OpenTasks(writer.store, polled=adapters.keys() - pushed, pushed=pushed)
-        self._look = Watch(due=datetime.min.replace(tzinfo=UTC))
+        self._look = Watch(due=LONG_AGO)
         self._read_all_at = self._look.due
         self._watched: dict[tuple[str, str], Watch] = {}
+        self.news = threading.Event()
+        for name, one in adapters.items():
+            if isinstance(one, Announcing):
+                one.listen(partial(self.hasten, name))
+
+    def hasten(self, system: str, scope: str) -> None:
+        """Has a scope asked at the next tick instead of after its interval. Any thread may call it.
+
+        `news` is set, so that whoever ticks need not wait either.
+        """
+        watch = self._watched.get((system, scope))
+        if watch is not None:
+            watch.has_news = True
+            self.news.set()
 
     def tick(self) -> int:
         """Asks all scopes whose time has come; says how many that were."""
@@ -81,11 +106,7 @@ class Poller:
             self._begin(self._look, partial(self._look_at_store, now))
         scopes = {(one.system, one.scope): one for one in self._tasks.scopes()}
         self._watched = {one: self._watched.get(one) or Watch(due=now) for one in scopes}
-        due = [
-            (scopes[one], watch)
-            for one, watch in self._watched.items()
-            if watch.due <= now and not watch.busy
-        ]
+        due = [(scopes[one], watch) for one, watch in self._watched.items() if watch.is_due(now)]
         for tasks, watch in due:
             self._begin(watch, partial(self._visit, tasks, watch))
         return len(due)
@@ -117,6 +138,7 @@ class Poller:
 
     def _visit(self, tasks: ScopeTasks, watch: Watch) -> None:
         adapter, asked = self.adapters[tasks.system], 0
+        watch.has_news = False  # before it is asked: what ends meanwhile is news again
         try:
             asked = self._poll(adapter, tasks)
             watch.failures = 0
@@ -129,7 +151,9 @@ class Poller:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=tasks.scope)
         rest = min(asked * REST_PER_TASK, LONGEST_REST)
-        watch.due = self.clock.now() + max(self.interval * (1 + watch.failures), rest)
+        now = self.clock.now()
+        watch.rested = now + rest
+        watch.due = now + max(self.interval * (1 + watch.failures), rest)
 
     def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> int:
         """Asks, stops and clears; says about how many tasks was asked."""
