@@ -56,13 +56,21 @@ class _Stored(Collector):
         return ()  # or the store would be read to register
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        counts = self._desk.orchestrator.store.count_commands(CommandQuery())
+        store = self._desk.orchestrator.store
+        counts = store.count_commands(CommandQuery())
         commands = GaugeMetricFamily(
-            "orchestrator_commands", "Submitted commands by status.", labels=["status"]
+            "orchestrator_commands",
+            "Submitted commands by status; in need of attention also where a part is.",
+            labels=["status"],
         )
         for status in Status:
             commands.add_metric([status.value], counts.get(status, 0))
         yield commands
+        yield GaugeMetricFamily(
+            "orchestrator_stuck_commands",
+            "Commands that need attention, parts of others included.",
+            value=store.count_stuck(),
+        )
         workers = GaugeMetricFamily(
             "orchestrator_workers", "Processes with a lease in force.", labels=["role"]
         )

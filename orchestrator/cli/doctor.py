@@ -69,6 +69,7 @@ def _examine() -> Iterator[Finding]:
         yield _try("Workers", lambda: _workers(server))
         yield _try("Scheduler", lambda: _scheduler(server))
         yield _try("Adapters", lambda: _adapters(server))
+        yield _try("Attention", lambda: _attention(server))
         yield web
 
 
@@ -153,3 +154,16 @@ def _scheduler(server: Server) -> Finding:
 def _adapters(server: Server) -> Finding:
     names = [one["name"] for one in server.get("adapters")["items"]]
     return Finding("Adapters", bool(names), ", ".join(names) or "none is installed")
+
+
+def _attention(server: Server) -> Finding:
+    found = server.get("commands", status="needs_attention", limit=1)
+    count = found["counts"].get("needs_attention", 0)
+    if not count:
+        return Finding("Attention", True, "nothing waits for a person")
+    first = found["items"][0]
+    part = first["stuck_part"] or first
+    text = f"{count} need a person; {part['short_id']} {part['label']}: {part['message']}"
+    return Finding(
+        "Attention", False, text, "run: orchestrator list -s needs_attention, then show ID"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -110,13 +111,24 @@ def command_table(commands: list[Json], width: int) -> Table:
             progress = Text.assemble(bar(command["progress"], room, style), f" {shown:>4}")
         table.add_row(
             command["short_id"],
-            command["label"] if width >= WIDE else brief(command["label"]),
+            _what(command, brief if width < WIDE else str),
             status_text(command["status"]),
             progress,
             command["owner"],
             age(command["created_at"]),
         )
     return table
+
+
+def _what(command: Json, shorten: Callable[[str], str]) -> Text:
+    """Gives the label and, where something below needs a person, what that is and why."""
+    text = Text(shorten(command["label"]))
+    part = command.get("stuck_part")
+    if part is None:
+        return text
+    more = f" (and {command['stuck'] - 1} more)" if command["stuck"] > 1 else ""
+    said = f"{part['short_id']} {shorten(part['label'])}: {shorten(part['message'] or '')}{more}"
+    return text.append(f"\n▲ {said}", look(Status.NEEDS_ATTENTION).style)
 
 
 def _foot(answer: Json) -> Text:

@@ -27,7 +27,8 @@ class CommandEntity(NamedTuple):
 
     `attempt` is the fencing token: it grows with every claim, and what a worker says under an older one
     is ignored. `pending` counts what the command still waits for: parts, and its own work outside.
-    `wake_at` is when somebody must look at it again; None means never by itself.
+    `wake_at` is when somebody must look at it again; None means never by itself. `stuck` counts, at a root,
+    the commands of its tree that need attention, itself included.
     """
 
     command_id: str
@@ -71,6 +72,7 @@ class CommandEntity(NamedTuple):
     end_time: datetime | None = None
     last_update_time: datetime | None = None
     restarts: int = 0
+    stuck: int = 0
 
     @property
     def is_root(self) -> bool:

@@ -28,6 +28,7 @@ from orchestrator.core.status import FINAL, Outcome, Status, TaskState
 from orchestrator.engine.task_ends import event_of_end, given_up
 
 MOMENT = timedelta(microseconds=1)
+ATTENTION = Status.NEEDS_ATTENTION
 LIVE = tuple(status for status in Status if status not in FINAL)
 
 
@@ -46,6 +47,7 @@ class UnitOfWork:
         self._paths: dict[str, list[Status]] = {}
         self._causes: dict[str, list[str]] = {}
         self._trusted: set[str] = set()
+        self._stuck: dict[str, int] = {}  # by root: how many more need attention than before
         self._new: dict[str, NewCommand] = {}
         self._values: dict[str, Any] = {}
         self._queue: deque[tuple[str, ev.Event]] = deque()
@@ -162,6 +164,9 @@ class UnitOfWork:
         if before is after:
             return
         self._causes.setdefault(command_id, []).append(type(event).__name__)
+        if (before.status is ATTENTION) is not (after.status is ATTENTION):
+            change = 1 if after.status is ATTENTION else -1
+            self._stuck[after.root_id] = self._stuck.get(after.root_id, 0) + change
         path = self._paths.setdefault(command_id, [before.status])
         if after.status is not path[-1]:
             path.append(after.status)
@@ -303,6 +308,7 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Stores everything that has changed."""
+        self._count_stuck()
         new = self._take_new()
         changed = []
         for command_id, command in self._commands.items():
@@ -311,8 +317,7 @@ class UnitOfWork:
                 saved = command._replace(revision=before.revision + 1, last_update_time=self.now)
                 self._commands[command_id] = self._before[command_id] = saved
                 changed.append(saved)
-        unproven = self._trusted.difference(one.command_id for one in changed)
-        if unproven:
+        if unproven := self._trusted.difference(one.command_id for one in changed):
             raise ContendedError(f"{len(unproven)} commands are not what they were")
         transitions = [
             self._transition(command_id, path)
@@ -327,6 +332,16 @@ class UnitOfWork:
                 values=self._values,
                 ended_roots=self.ended_roots,
             )
+
+    def _count_stuck(self) -> None:
+        """Keeps the count at each root: whoever finds the root finds what is stuck in its tree."""
+        for root_id, change in self._stuck.items():
+            root = self.command(root_id) if change else None
+            if root is not None:
+                self._commands[root_id] = root._replace(stuck=root.stuck + change)
+                self._paths.setdefault(root_id, [root.status])
+                self._causes.setdefault(root_id, []).append("Stuck" if change > 0 else "Freed")
+        self._stuck.clear()
 
     def insert_new(self) -> None:
         """Stores the commands that were taken in, as they stand now, where that cannot wait for the end."""
@@ -348,7 +363,11 @@ class UnitOfWork:
         return rows
 
     def _is_news(self, command_id: str) -> bool:
-        return bool({"Stop", "Progressed", "PartAdded"}.intersection(self._causes[command_id]))
+        return bool(
+            {"Stop", "Progressed", "PartAdded", "Stuck", "Freed"}.intersection(
+                self._causes[command_id]
+            )
+        )
 
     def _transition(self, command_id: str, path: list[Status]) -> Transition:
         command = self._commands[command_id]

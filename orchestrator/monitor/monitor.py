@@ -76,8 +76,23 @@ class Monitor:
         """Gives commands, with the progress of those that have parts found by one query."""
         composite = [one.command_id for one in commands if one.parts]
         progress = self._store.progress(composite) if composite else {}
+        return self._views(commands, progress)
+
+    def _views(
+        self, commands: Sequence[CommandEntity], progress: Mapping[str, float]
+    ) -> list[CommandView]:
         names = self._names(one.worker_id for one in commands)
-        return [views.command_view(one, progress.get(one.command_id), names) for one in commands]
+        attention = [one.root_id for one in commands if one.stuck]
+        stuck = {one.root_id: one for one in self._store.stuck(attention)} if attention else {}
+        return [
+            views.command_view(
+                one,
+                progress.get(one.command_id),
+                names,
+                stuck.get(one.root_id) if one.stuck else None,
+            )
+            for one in commands
+        ]
 
     def detail(self, command: CommandEntity) -> CommandDetail:
         """Gives one command with all that hangs on it."""
@@ -95,9 +110,7 @@ class Monitor:
 
     def tree(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
         """Gives the commands of a tree, each parent before its parts."""
-        progress = roll_up(commands)
-        names = self._names(one.worker_id for one in commands)
-        return [views.command_view(one, progress.get(one.command_id), names) for one in commands]
+        return self._views(commands, roll_up(commands))
 
     # --- history ---------------------------------------------------------------------------------
 

@@ -159,6 +159,7 @@ def outline(view: CommandView) -> CommandView:
         "entity": None,
         "correlation_id": None,
         "worker": None,
+        "stuck_part": None,
         "actions": [],
     }
 

@@ -7,8 +7,21 @@ from typing import Any
 from typing_extensions import TypedDict
 
 
+class StuckPart(TypedDict):
+    """The first command of a tree that needs attention, and why."""
+
+    id: str
+    short_id: str
+    label: str
+    message: str | None
+
+
 class CommandView(TypedDict):
-    """A command as lists show it. `actions` are the operators' verbs that its state allows."""
+    """A command as lists show it. `actions` are the operators' verbs that its state allows.
+
+    `stuck` counts, at a root, the commands of its tree that need attention, itself included; `stuck_part` is the
+    first of them.
+    """
 
     id: str
     short_id: str
@@ -43,6 +56,8 @@ class CommandView(TypedDict):
     last_update_time: str | None
     revision: int
     weight: int
+    stuck: int
+    stuck_part: StuckPart | None
     actions: list[str]
 
 

@@ -11,7 +11,14 @@ from orchestrator.core.ids import short
 from orchestrator.core.ports import LockRow, WorkerRow
 from orchestrator.core.progress import progress_of
 from orchestrator.monitor.actions import actions
-from orchestrator.monitor.shapes import CommandView, EventView, LockView, TaskView, WorkerView
+from orchestrator.monitor.shapes import (
+    CommandView,
+    EventView,
+    LockView,
+    StuckPart,
+    TaskView,
+    WorkerView,
+)
 
 
 @overload
@@ -24,7 +31,10 @@ def instant(at: datetime | None) -> str | None:
 
 
 def command_view(
-    command: CommandEntity, over_leaves: float | None, names: Mapping[str, str]
+    command: CommandEntity,
+    over_leaves: float | None,
+    names: Mapping[str, str],
+    stuck_part: CommandEntity | None = None,
 ) -> CommandView:
     """Gives a command; `names` are those of the workers by id."""
     about = command.entity_id and f"{command.entity_type}:{command.entity_id}"
@@ -62,7 +72,18 @@ def command_view(
         "last_update_time": instant(command.last_update_time),
         "revision": command.revision,
         "weight": command.weight,
+        "stuck": command.stuck,
+        "stuck_part": None if stuck_part is None else _stuck_part(stuck_part),
         "actions": actions(command),
+    }
+
+
+def _stuck_part(command: CommandEntity) -> StuckPart:
+    return {
+        "id": command.command_id,
+        "short_id": short(command.command_id),
+        "label": command.label,
+        "message": command.message,
     }
 
 

@@ -28,6 +28,7 @@ HEAD: tuple[sa.ColumnElement[Any], ...] = (
     _c.deadline, _c.locks, _c.entity_name, _c.entity_id, _c.owner_id, _c.owner_type,
     _c.correlation_id, _c.message, _c.progress, _c.weight, _c.visible_to_ui, _c.created_at,
     _c.start_time, _c.end_time, _c.last_update_time, _c.restarts,
+    _c.stuck,
 )  # fmt: skip
 """The columns of a `CommandEntity`, in the order of its fields."""
 
@@ -93,6 +94,7 @@ def changed_row(command: CommandEntity) -> dict[str, Any]:
         "end_time": command.end_time,
         "last_update_time": command.last_update_time,
         "restarts": command.restarts,
+        "stuck": command.stuck,
     }
 
 
@@ -269,12 +271,12 @@ COMMAND_COLUMNS = (
     "stopping", "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at",
     "deadline", "locks", "entity_name", "entity_id", "owner_id", "owner_type", "correlation_id",
     "message", "progress", "weight", "visible_to_ui", "created_at", "start_time", "end_time",
-    "last_update_time", "parameters", "inputs", "restarts",
+    "last_update_time", "parameters", "inputs", "restarts", "stuck",
 )  # fmt: skip
 CHANGED_COLUMNS = (
     "command_id", "action_state", "phase", "mode", "parts", "pending", "outcome", "stopping",
     "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at", "message",
-    "progress", "start_time", "end_time", "last_update_time", "restarts",
+    "progress", "start_time", "end_time", "last_update_time", "restarts", "stuck",
 )  # fmt: skip
 PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
 LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")

@@ -33,7 +33,22 @@ class MemoryWatching:
         )
 
     def count_commands(self, query: CommandQuery) -> dict[Status, int]:
-        return _counts(one for one in self.books.commands.values() if matches(one, query))
+        found = [one for one in self.books.commands.values() if matches(one, query)]
+        counts = _counts(found)
+        if not query.parts:
+            counts[Status.NEEDS_ATTENTION] = sum(one.stuck > 0 for one in found)
+        return {status: count for status, count in counts.items() if count}
+
+    def stuck(self, root_ids: Collection[str]) -> list[CommandEntity]:
+        firsts: dict[str, str] = {}
+        for one in self.books.commands.values():
+            if one.status is Status.NEEDS_ATTENTION and one.root_id in root_ids:
+                known = firsts.get(one.root_id, one.command_id)
+                firsts[one.root_id] = min(one.command_id, known)
+        return self.get_all(firsts.values())
+
+    def count_stuck(self) -> int:
+        return sum(one.stuck for one in self.books.commands.values())
 
     def count_parts(self, parent_id: str) -> dict[Status, int]:
         return _counts(self.get_all(self.books.parts.get(parent_id, ())))
@@ -77,7 +92,7 @@ def matches(command: CommandEntity, query: CommandQuery) -> bool:
     return all(
         (
             query.parts or command.is_root,
-            not query.statuses or command.status in query.statuses,
+            not query.statuses or _in_statuses(command, query),
             query.kind in (None, command.kind),
             query.owner in (None, command.owner_id),
             query.owner_type in (None, command.owner_type),
@@ -87,6 +102,13 @@ def matches(command: CommandEntity, query: CommandQuery) -> bool:
             text in command.label.lower() or text in command.kind or command.entity_id == text,
         )
     )
+
+
+def _in_statuses(command: CommandEntity, query: CommandQuery) -> bool:
+    if query.parts or Status.NEEDS_ATTENTION not in query.statuses:
+        return command.status in query.statuses
+    others = [one for one in query.statuses if one is not Status.NEEDS_ATTENTION]
+    return command.stuck > 0 or command.status in others
 
 
 def _is_correlated(command: CommandEntity, query: CommandQuery) -> bool:

@@ -179,7 +179,7 @@ def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
     if not query.parts:
         where.append(_c.parent_id.is_(None))
     if query.statuses:
-        where.append(_c.action_state.in_([one.value for one in query.statuses]))
+        where.append(_in_statuses(query))
     if query.kind:
         where.append(_c.action_type == query.kind)
     if query.owner:
@@ -205,6 +205,15 @@ def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
             )
         )
     return where
+
+
+def _in_statuses(query: CommandQuery) -> sa.ColumnElement[bool]:
+    """Matches these statuses; among roots, any in whose tree something needs attention counts as needing it."""
+    if query.parts or Status.NEEDS_ATTENTION not in query.statuses:
+        return _c.action_state.in_([one.value for one in query.statuses])
+    others = [one.value for one in query.statuses if one is not Status.NEEDS_ATTENTION]
+    is_stuck = _c.stuck > 0
+    return sa.or_(is_stuck, _c.action_state.in_(others)) if others else is_stuck
 
 
 def _subtree(command_id: str) -> sa.CTE:

@@ -58,6 +58,7 @@ command_entity = sa.Table(
     sa.Column("end_time", Instant),
     sa.Column("last_update_time", Instant, nullable=False),
     sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("stuck", sa.Integer, nullable=False, server_default="0"),  # of a root's whole tree
     sa.Column("parameters", Json, nullable=False),
     sa.Column("inputs", Json),
     sa.Column("return_value", AnyJson()),
@@ -104,6 +105,22 @@ sa.Index(
     _c.created_at,
     postgresql_where=_c.parent_id.is_(None),
     sqlite_where=_c.parent_id.is_(None),
+)
+_is_stuck = sa.text("stuck > 0")
+sa.Index(
+    "ix_command_entity_stuck",  # roots of trees in which something needs attention
+    _c.created_at,
+    _c.command_id,
+    postgresql_where=_is_stuck,
+    sqlite_where=_is_stuck,
+)
+_needs_attention = sa.text("action_state = 'needs_attention'")
+sa.Index(
+    "ix_command_entity_needs_attention",  # and what it is
+    _c.root_id,
+    _c.command_id,
+    postgresql_where=_needs_attention,
+    sqlite_where=_needs_attention,
 )
 sa.Index(
     "ix_command_entity_correlation_id",

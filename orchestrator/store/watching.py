@@ -63,8 +63,37 @@ class Watching(Reading):
         return Page(tuple(found[:limit]), after, count)
 
     def count_commands(self, query: CommandQuery) -> dict[Status, int]:
-        """Says how many commands that the query asks for are in each status."""
-        return self._counts(conditions(query))
+        """Says how many commands that the query asks for are in each status.
+
+        Of roots, all count as needing attention in whose tree something does, beside the status they are in.
+        """
+        where = conditions(query)
+        found = self._counts(where)
+        if not query.parts:
+            stuck = sa.select(sa.func.count()).where(_c.stuck > 0, *where)
+            with self.reading() as connection:
+                found[Status.NEEDS_ATTENTION] = connection.execute(stuck).scalar_one()
+        return {status: count for status, count in found.items() if count}
+
+    def stuck(self, root_ids: Collection[str]) -> list[CommandEntity]:
+        """Gives for each of these trees the first command that needs attention, if any does."""
+        of_trees = (
+            sa.select(sa.func.min(sa.cast(_c.command_id, sa.Text)))
+            .where(
+                _c.action_state == sa.literal_column(f"'{Status.NEEDS_ATTENTION.value}'"),
+                _c.root_id.in_(list(root_ids)),
+            )
+            .group_by(_c.root_id)
+        )
+        with self.reading() as connection:
+            firsts = [row[0] for row in connection.execute(of_trees)] if root_ids else []
+        return self.get_all(firsts)
+
+    def count_stuck(self) -> int:
+        """Says how many commands need attention, parts included."""
+        counted = sa.select(sa.func.coalesce(sa.func.sum(_c.stuck), 0)).where(_c.stuck > 0)
+        with self.reading() as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def count_parts(self, parent_id: str) -> dict[Status, int]:
         """Says how many direct parts of a command are in each status."""

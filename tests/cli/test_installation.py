@@ -5,9 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 
+from orchestrator import Outcome, TaskStatus
 from orchestrator.core.access import Role
+from orchestrator.core.ids import short
 from orchestrator.testing import Stage
 from tests.api.served import Guarded, Served
 from tests.cli.conftest import Typing, json_of
@@ -85,6 +88,29 @@ def test_the_doctor_finds_that_no_scheduler_is_alive(cli: Typing) -> None:
     assert result.exit_code == 1
     assert "✓ Web page" in result.stdout
     assert "× Scheduler  none is alive  → run: orchestrator up scheduler" in result.stdout
+
+
+def test_a_stuck_part_is_told_by_list_doctor_and_metrics(
+    cli: Typing, stage: Stage, house: Served
+) -> None:
+    command = stage.submit(Guarded(vm="vm-stuck"))
+    stage.play()
+    part = next(one for one in stage.orchestrator.tree(command) if one.label == "Guard it")
+    stage.report(part.command_id, TaskStatus.LOST, message="it is gone")
+
+    listed = cli("list", "-s", "needs_attention")
+    doctor = cli("doctor")
+    metrics = httpx.get(f"{house.url}/metrics").text
+    stage.orchestrator.resolve(part.command_id, Outcome.SUCCEEDED, "seen")
+    stage.play()
+
+    assert "Guard vm-stuck" in listed.stdout
+    assert f"▲ {short(part.command_id)} Guard it: it is gone" in listed.stdout
+    assert f"× Attention  1 need a person; {short(part.command_id)} Guard it" in doctor.stdout
+    assert "orchestrator list -s needs_attention" in doctor.stdout
+    assert "orchestrator_stuck_commands 1.0" in metrics
+    assert 'orchestrator_commands{status="needs_attention"} 1.0' in metrics
+    assert "✓ Attention  nothing waits for a person" in cli("doctor").stdout
 
 
 def test_an_unreadable_config_is_one_sentence(

@@ -18,6 +18,7 @@ from orchestrator.engine import faults
 from orchestrator.engine.writer import Claimed, Request
 from orchestrator.testing import Stage
 from tests.engine.acts import COMMANDS, Diary, Group, Outside
+from tests.model.checker import miscounted
 
 THINGS = ("x", "y", "z")
 CRASHES = (
@@ -270,6 +271,7 @@ class World:
                 assert one.wake_at is not None, f"{one.label} is {one.status} and nobody wakes it"
             if one.status is Status.NEEDS_ATTENTION:
                 assert one.message
+        assert not list(miscounted(commands))
         self._check_locks({one.command_id: one for one in commands})
 
     def _check_locks(self, commands: dict[str, CommandEntity]) -> None:

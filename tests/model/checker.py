@@ -36,6 +36,7 @@ def check(
     log = read_log(store)
     wrong: list[str] = []
     wrong += _not_over(commands, attention)
+    wrong += miscounted(commands.values())
     wrong += _left_over(store, commands, running_outside)
     wrong += _wrong_steps(log, commands)
     wrong += _counted_twice(log)
@@ -75,6 +76,16 @@ def _not_over(commands: Mapping[str, CommandEntity], attention: Collection[str])
             yield f"{_name(one)} is {one.status} and has worker {one.worker_id}, wakes {one.wake_at}"
         if one.status in FINAL and one.end_time is None:
             yield f"{_name(one)} is {one.status} and has no end time"
+
+
+def miscounted(commands: Iterable[CommandEntity]) -> Iterator[str]:
+    """Counts again in whole trees what needs attention: each root must say the same, at any time."""
+    known = list(commands)
+    counts = Counter(one.root_id for one in known if one.status is Status.NEEDS_ATTENTION)
+    for one in known:
+        right = counts[one.command_id] if one.is_root else 0
+        if one.stuck != right:
+            yield f"{_name(one)} says that {one.stuck} need attention; {right} do"
 
 
 def _left_over(

@@ -20,7 +20,7 @@ from orchestrator.core.status import FINAL, TaskState
 from orchestrator.engine import faults
 from orchestrator.store.memory import MemoryStore
 from orchestrator.testing import StageClock
-from tests.model.checker import check
+from tests.model.checker import check, miscounted
 from tests.model.oracle import judge
 from tests.model.plans import BAD, STUCK, UNKNOWN, Menu, draw, random_plan
 from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
@@ -329,11 +329,17 @@ class Play:
 
     def _pass(self, seconds: float, *, heartbeats: bool = True) -> None:
         """Lets time pass; whoever lives renews its lease."""
+        self._count()
         self.clock.turn(timedelta(seconds=seconds))
         if heartbeats:
             for worker in self.workers:
                 if worker.is_alive and not worker.is_frozen:
                     worker.heartbeat()
+
+    def _count(self) -> None:
+        """Counts what needs attention again, in the midst of it: at the end nothing does."""
+        roots = [tree.root for tree in self.crowd.trees if tree.root]
+        self.wrong += miscounted(one for root in roots for one in self.store.tree(root))
 
     def _be_rude(self) -> None:
         """Kills or freezes a process, or lets the clock jump past every lease."""

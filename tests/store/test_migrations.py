@@ -11,9 +11,11 @@ from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from orchestrator.store.sql import make_engine
+from orchestrator.core.status import Mode, Status
+from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import metadata
 from tests.services import migrations
+from tests.store import rows
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -48,3 +50,17 @@ def test_an_upgrade_twice_changes_nothing(migrated: sa.Engine) -> None:
 
     with migrated.connect() as connection:
         assert MigrationContext.configure(connection).get_current_revision() is not None
+
+
+def test_what_needs_attention_already_is_counted_at_its_root(migrated: sa.Engine) -> None:
+    store = SqlStore(migrated)
+    root = rows.root(1, mode=Mode.SEQUENCE, parts=3, status=Status.WAITING)
+    stuck, other, lost = rows.parts_of(root, 3, status=Status.NEEDS_ATTENTION)
+    rows.put(store, root, stuck, other._replace(status=Status.RUNNING), lost, rows.root(2))
+
+    alembic.downgrade(migrations(migrated), "0012")
+    alembic.upgrade(migrations(migrated), "head")
+
+    counted = {one.command_id: one.stuck for one in store.tree(root.command_id)}
+    assert [one for one in counted.values() if one] == [2]
+    assert counted[root.command_id] == 2
