@@ -144,7 +144,9 @@ class Process:
         orphans = {(one.command_id, one.attempt) for one in claimed} - running
         for command_id, attempt in orphans & self._suspects:
             log.warning("claim_without_thread", command=command_id, attempt=attempt)
-            event = ev.Postponed(attempt, "its claim got lost; claimed anew", timedelta(0))
+            event = ev.Postponed(
+                attempt, "its claim got lost; claimed anew", timedelta(0), own=True
+            )
             try:
                 self._wired.writer.write(Request(command_id, event))
             except ConflictError:

@@ -27,7 +27,7 @@ def settle(c: CommandEntity, outcome: Outcome, now: datetime, policy: Policy) ->
     if outcome is not Outcome.SUCCEEDED:
         c = c._replace(outcome=worse(c.outcome, c.stopping or outcome))
     if c.pending:
-        return Reaction(c._replace(status=Status.WAITING, worker_id=None))
+        return Reaction(c._replace(status=Status.WAITING, worker_id=None, wake_at=None))
     own_success = outcome is Outcome.SUCCEEDED and not c.parts
     return judge(c, now, policy, ignore_stop=own_success)
 
@@ -110,21 +110,67 @@ def unknown(c: CommandEntity, now: datetime, policy: Policy) -> Reaction:
     return settle(c, Outcome.FAILED, now, policy)
 
 
-def heed_stop(reaction: Reaction, event: ev.Event, now: datetime, policy: Policy) -> Reaction:
-    """Ends a command that is being stopped, or is late, where its work would be begun (again).
+def give_up(
+    c: CommandEntity,
+    now: datetime,
+    policy: Policy,
+    *,
+    begun: bool = True,
+    refused: bool = False,
+) -> Reaction:
+    """Its verb will not be called again. A start that was surely refused has failed; any other is unknown."""
+    match c.phase:
+        case Phase.EXECUTE if not begun:
+            over = final(c, c.stopping or Outcome.FAILED, now)
+            return replace(over, letters=(*calls_off(c), *over.letters))
+        case Phase.EXECUTE:
+            return settle(c, Outcome.FAILED, now, policy)
+        case Phase.START if not refused and not c.verbs & Verbs.UNKNOWN_FAILS:
+            return Reaction(attention(c._replace(phase=Phase.EXECUTE)))  # news may yet come of it
+        case Phase.START:
+            back = c._replace(phase=Phase.EXECUTE, pending=c.pending - 1)
+            return with_effects(settle(back, Outcome.FAILED, now, policy), (Effect.DROP_TASK,))
+        case Phase.START_COMPENSATE:
+            back = c._replace(phase=Phase.COMPENSATE, pending=c.pending - 1)
+            return Reaction(attention(back), effects=(Effect.DROP_TASK,))
+        case _:
+            return Reaction(attention(c))
 
-    A start that was asked for is asked again: only the outside can tell whether it was heard.
+
+def heed_stop(reaction: Reaction, event: ev.Event, now: datetime, policy: Policy) -> Reaction:
+    """Asks, of every way back to a status in which a verb is due, whether the command is being stopped or is late.
+
+    Then its work is not begun (again): it ends. What must be called to find out or to clean up (a start, an end,
+    an undo) is called again, for only the outside can tell; but not for ever.
     """
     c = reaction.command
-    if c.stopping is None or c.status not in DUE or c.phase is not Phase.EXECUTE:
+    if c.stopping is None or c.status not in DUE:
         return reaction
-    lost = isinstance(event, ev.Abandoned)
-    over = unknown(c, now, policy) if lost else settle(c, c.stopping, now, policy)
+    match event:
+        case ev.Abandoned() if c.phase is Phase.EXECUTE:
+            over = unknown(c, now, policy)
+        case _ if c.phase is Phase.EXECUTE:
+            over = settle(c, c.stopping, now, policy)
+        case ev.Postponed(own=False):
+            over = _ask_again(c, event, now, policy)
+        case _:
+            return reaction  # failures and deaths are counted where they are, and launches call nothing
     return Reaction(
         over.command,
         (*reaction.letters, *over.letters),
         (*reaction.effects, *over.effects),
     )
+
+
+def _ask_again(c: CommandEntity, event: ev.Postponed, now: datetime, policy: Policy) -> Reaction:
+    """Counts how often a verb has said "not yet" since nobody wants to wait for it any more."""
+    most = policy.stop_tries if c.phase is Phase.START else policy.end_tries
+    c = c._replace(tries=c.tries + 1)
+    if c.tries < most:
+        return Reaction(delayed(c, min(event.again_in, policy.stop_wait), now))
+    what = "whether it was started" if c.phase is Phase.START else f"how its {c.phase} comes out"
+    reason = f"{c.message}; {what} is unknown: {event.reason}"
+    return give_up(c._replace(message=reason, wake_at=None), now, policy)
 
 
 def worse(one: Outcome | None, other: Outcome) -> Outcome:
@@ -145,7 +191,8 @@ def undo_parts(c: CommandEntity, cause: str | None) -> Reaction:
         pending=1 if in_sequence else c.parts,
     )
     newest = cause or To.LAST_PART
-    return Reaction(undoing, (Letter(newest if in_sequence else To.PARTS, ev.Undo()),))
+    undo = ev.Undo(c.stopping)
+    return Reaction(undoing, (Letter(newest if in_sequence else To.PARTS, undo),))
 
 
 def undone(c: CommandEntity, now: datetime) -> Reaction:
@@ -158,13 +205,13 @@ def undone(c: CommandEntity, now: datetime) -> Reaction:
 def compensated(c: CommandEntity, now: datetime) -> Reaction:
     """All that it did is undone."""
     over = c._replace(status=Status.COMPENSATED, worker_id=None, wake_at=None, end_time=now)
-    return Reaction(over, () if c.is_root else (undo_goes_on(over),))
+    return Reaction(over, () if c.is_root else (undo_goes_on(over, ev.Undo(c.stopping)),))
 
 
-def undo_goes_on(c: CommandEntity) -> Letter:
+def undo_goes_on(c: CommandEntity, undo: ev.Undo) -> Letter:
     """Tells the one before in the sequence, or the parent, that this one is undone."""
     if c.in_sequence and c.order > 0:
-        return Letter(To.PREVIOUS, ev.Undo())
+        return Letter(To.PREVIOUS, undo)
     return Letter(To.PARENT, ev.PartUndone())
 
 

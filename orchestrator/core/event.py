@@ -77,11 +77,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Nothing is concluded; ask again later, at no cost in tries."""
+    """Nothing is concluded; ask again later, at no cost in tries.
+
+    `own` says that the reason is ours (the database is away, this worker cannot read the row): no answer of the
+    verb, so nothing is counted, even where the command is being stopped.
+    """
 
     attempt: int
     reason: str
     again_in: timedelta
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,12 @@ class PartAdded:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A later part failed: undo what it did, and pass the word to the one before it."""
+    """A later part failed: undo what it did, and pass the word to the one before it.
+
+    `stopping` says that the whole is being stopped or is late, so that no undo is asked for ever.
+    """
+
+    stopping: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +169,19 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop it; `outcome` is what it comes to: stopped, or failed when a deadline has passed."""
+    """Stop it; `outcome` is what it comes to: stopped, or failed when a deadline has passed.
+
+    `passed_on` says that the order was given to what it is part of.
+    """
 
     outcome: Outcome
     reason: str
+    passed_on: bool = False
+
+    @property
+    def settles(self) -> bool:
+        """Whether a person looked at this very command, and gave it up."""
+        return self.outcome is Outcome.STOPPED and not self.passed_on
 
 
 @dataclass(frozen=True, slots=True)

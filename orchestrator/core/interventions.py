@@ -9,7 +9,7 @@ from orchestrator.core import event as ev
 from orchestrator.core.ending import (
     attention,
     final,
-    judge,
+    give_up,
     ready,
     settle,
     undo_goes_on,
@@ -29,10 +29,10 @@ def cancel(c: CommandEntity, _: ev.Cancel, now: datetime, __: Policy) -> Reactio
     return Reaction(skipped, _to_parts_of(c, To.PENDING_PARTS, ev.Cancel()))
 
 
-def undo_unbegun(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
+def undo_unbegun(c: CommandEntity, event: ev.Undo, now: datetime, policy: Policy) -> Reaction:
     """Its parent was given up before it opened its parts: the word goes on, its own turn will not come."""
     skipped = cancel(c, ev.Cancel(), now, policy)
-    return replace(skipped, letters=(*skipped.letters, undo_goes_on(c)))
+    return replace(skipped, letters=(*skipped.letters, undo_goes_on(c, event)))
 
 
 def stop_unbegun(c: CommandEntity, event: ev.Stop, now: datetime, _: Policy) -> Reaction:
@@ -44,7 +44,9 @@ def stop_unbegun(c: CommandEntity, event: ev.Stop, now: datetime, _: Policy) -> 
 def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -> Reaction:
     """It is due or sleeps; no worker has it."""
     if c.phase not in (Phase.EXECUTE, Phase.START):
-        return Reaction(c)  # what is being ended or undone is not stopped halfway
+        return Reaction(hurried(c, event))
+    if c.phase is Phase.START and c.stopping is not None:
+        return Reaction(c)
     marked = c._replace(stopping=event.outcome, message=event.reason)
     if c.phase is Phase.START:
         # It may have started outside: only the start, asked again and at once, can tell.
@@ -54,32 +56,47 @@ def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) ->
         over = final(marked, event.outcome, now)
         letters = (*_to_parts_of(c, To.PENDING_PARTS, ev.Cancel()), *over.letters)
         return replace(over, letters=letters)
-    return judge(marked, now, policy)
+    verdict = settle(marked, event.outcome, now, policy)  # parts that were added to it may go on
+    if not c.pending:
+        return verdict
+    return replace(verdict, letters=(*_to_live_parts(c, event), *verdict.letters))
+
+
+def hurried(c: CommandEntity, event: ev.Stop) -> CommandEntity:
+    """What is being ended or undone is not stopped halfway; it is marked, so that it is not waited for for ever."""
+    return c if c.stopping is not None else c._replace(stopping=event.outcome)
 
 
 def stop_running(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
     """A worker is in its verb: what the verb has to say is awaited."""
     if c.phase not in (Phase.EXECUTE, Phase.START):
-        return Reaction(c)
+        return Reaction(hurried(c, event))
+    if c.stopping is not None:
+        return Reaction(c, _to_live_parts(c, event))
     tries = 0 if c.phase is Phase.START else c.tries
-    return Reaction(c._replace(stopping=event.outcome, message=event.reason, tries=tries))
+    marked = c._replace(stopping=event.outcome, message=event.reason, tries=tries)
+    return Reaction(marked, _to_live_parts(c, event))
 
 
 def stop_waiting(c: CommandEntity, event: ev.Stop, _: datetime, __: Policy) -> Reaction:
     """Stops what it waits for; it ends when that has ended."""
     if c.phase is not Phase.EXECUTE:
-        return Reaction(c)
+        return Reaction(hurried(c, event), _to_live_parts(c, event))
     marked = c._replace(stopping=event.outcome, message=event.reason)
-    return Reaction(marked, _to_parts_of(c, To.LIVE_PARTS, event), (Effect.STOP_TASK,))
+    return Reaction(marked, _to_live_parts(c, event), (Effect.STOP_TASK,))
 
 
 def stop_lost(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -> Reaction:
-    """Nobody knows how it fares outside, and nobody wants it any more: it counts as stopped."""
+    """Nobody knows how it fares outside: that stays so until somebody says, unless a person gives this very one up."""
     if c.phase is not Phase.EXECUTE:
-        return Reaction(c)
+        return Reaction(hurried(c, event), _to_live_parts(c, event))
+    if not event.settles:
+        reason = c.message if c.stopping else "; ".join(filter(None, (c.message, event.reason)))
+        marked = c._replace(stopping=c.stopping or event.outcome, message=reason)
+        return Reaction(marked, _to_live_parts(c, event), (Effect.STOP_TASK,))
     marked = c._replace(stopping=event.outcome, message=event.reason, pending=c.pending - 1)
     verdict = settle(marked, event.outcome, now, policy)
-    letters = (*_to_parts_of(c, To.LIVE_PARTS, event), *verdict.letters)
+    letters = (*_to_live_parts(c, event), *verdict.letters)
     return with_effects(replace(verdict, letters=letters), (Effect.DROP_TASK,))
 
 
@@ -147,6 +164,19 @@ def resolve(c: CommandEntity, event: ev.Resolve, now: datetime, policy: Policy) 
             return Reaction(attention(c))
 
 
+def resolve_running(c: CommandEntity, event: ev.Resolve, now: datetime, policy: Policy) -> Reaction:
+    """Takes an operator's word in place of a verb that does not come back; what that says later is ignored."""
+    match c.phase:
+        case Phase.EXECUTE:  # what its worker is at counts for one, like a task that is lost
+            return resolve(c._replace(pending=c.pending + 1), event, now, policy)
+        case Phase.START:
+            return resolve(c._replace(phase=Phase.EXECUTE), event, now, policy)
+        case Phase.START_COMPENSATE if event.outcome is not Outcome.SUCCEEDED:
+            return give_up(c._replace(message=event.reason), now, policy)
+        case _:
+            return resolve(c, event, now, policy)
+
+
 def _holds(c: CommandEntity) -> bool:
     """Tells whether it has parts whose effects still stand."""
     return bool(c.parts) and c.outcome is Outcome.SUCCEEDED
@@ -177,6 +207,10 @@ def _fresh(c: CommandEntity) -> CommandEntity:
         end_time=None,
         restarts=c.restarts + 1,
     )
+
+
+def _to_live_parts(c: CommandEntity, event: ev.Stop) -> tuple[Letter, ...]:
+    return _to_parts_of(c, To.LIVE_PARTS, replace(event, passed_on=True))
 
 
 def _to_parts_of(c: CommandEntity, to: To, event: ev.Event) -> tuple[Letter, ...]:

@@ -87,6 +87,7 @@ TABLE: tuple[Row, ...] = (
     Row((FAILED, STOPPED), ev.Restart, op.restart_ended, (BLOCKED, READY, WAITING, SUCCEEDED)),
     Row((FAILED, STOPPED, SKIPPED, COMPENSATED, SUCCEEDED, PENDING), ev.Reset, op.reset, (PENDING,)),
     Row((ATTENTION,), ev.Resolve, op.resolve, (ATTENTION, COMPENSATED, *JUDGED)),
+    Row((RUNNING,), ev.Resolve, op.resolve_running, (ATTENTION, COMPENSATED, *JUDGED)),
 )  # fmt: skip
 
 _MOVES: dict[tuple[Status, type[ev.Event]], Row] = {

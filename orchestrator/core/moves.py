@@ -12,11 +12,11 @@ from datetime import datetime
 from orchestrator.core import event as ev
 from orchestrator.core.ending import (
     attention,
-    calls_off,
     compensated,
     delayed,
     final,
     finish,
+    give_up,
     judge,
     ready,
     settle,
@@ -151,44 +151,11 @@ def failed(c: CommandEntity, event: ev.Failed, now: datetime, policy: Policy) ->
     return give_up(c, now, policy, begun=event.begun, refused=event.refused)
 
 
-def give_up(
-    c: CommandEntity,
-    now: datetime,
-    policy: Policy,
-    *,
-    begun: bool = True,
-    refused: bool = False,
-) -> Reaction:
-    """Its verb will not be called again. A start that was surely refused has failed; any other is unknown."""
-    match c.phase:
-        case Phase.EXECUTE if not begun:
-            over = final(c, c.stopping or Outcome.FAILED, now)
-            return replace(over, letters=(*calls_off(c), *over.letters))
-        case Phase.EXECUTE:
-            return settle(c, Outcome.FAILED, now, policy)
-        case Phase.START if not refused and not c.verbs & Verbs.UNKNOWN_FAILS:
-            return Reaction(attention(c._replace(phase=Phase.EXECUTE)))  # news may yet come of it
-        case Phase.START:
-            back = c._replace(phase=Phase.EXECUTE, pending=c.pending - 1)
-            return with_effects(settle(back, Outcome.FAILED, now, policy), (Effect.DROP_TASK,))
-        case Phase.START_COMPENSATE:
-            back = c._replace(phase=Phase.COMPENSATE, pending=c.pending - 1)
-            return Reaction(attention(back), effects=(Effect.DROP_TASK,))
-        case _:
-            return Reaction(attention(c))
-
-
-def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, policy: Policy) -> Reaction:
-    """A passing condition; nothing is concluded. A start that nobody wants any more is not asked for ever."""
-    if not c.stopping:
-        return Reaction(delayed(c._replace(message=event.reason), event.again_in, now))
-    if c.phase is not Phase.START:
-        return Reaction(delayed(c, event.again_in, now))
-    c = c._replace(tries=c.tries + 1)
-    if c.tries < policy.stop_tries:
-        return Reaction(delayed(c, min(event.again_in, policy.stop_wait), now))
-    reason = f"{c.message}; whether it was started is unknown: {event.reason}"
-    return give_up(c._replace(message=reason), now, policy)
+def postponed(c: CommandEntity, event: ev.Postponed, now: datetime, _: Policy) -> Reaction:
+    """A passing condition; nothing is concluded."""
+    wanted = c.stopping is None or c.phase not in (Phase.EXECUTE, Phase.START)
+    message = event.reason if wanted else c.message
+    return Reaction(delayed(c._replace(message=message), event.again_in, now))
 
 
 def abandoned(c: CommandEntity, _: ev.Abandoned, now: datetime, policy: Policy) -> Reaction:
@@ -267,18 +234,19 @@ def why_it_fails(c: CommandEntity) -> str | None:
     return None if c.outcome in (None, Outcome.SUCCEEDED) else c.message
 
 
-def undo(c: CommandEntity, _: ev.Undo, now: datetime, policy: Policy) -> Reaction:
+def undo(c: CommandEntity, event: ev.Undo, now: datetime, policy: Policy) -> Reaction:
     """Calls its own `compensate`, then undoes its parts; newest first."""
+    c = c._replace(stopping=event.stopping)
     if c.verbs & Verbs.COMPENSATE:
         return Reaction(ready(c._replace(phase=Phase.COMPENSATE, tries=0, deaths=0), now, policy))
     if c.parts:
         return undo_parts(c, None)
-    return pass_undo(c, ev.Undo(), now, policy)
+    return pass_undo(c, event, now, policy)
 
 
-def pass_undo(c: CommandEntity, _: ev.Undo, _now: datetime, _policy: Policy) -> Reaction:
+def pass_undo(c: CommandEntity, event: ev.Undo, _now: datetime, _policy: Policy) -> Reaction:
     """There is nothing to undo here; the word goes to whoever came before."""
-    return Reaction(left_as_it_is(c), (undo_goes_on(c),))
+    return Reaction(left_as_it_is(c), (undo_goes_on(c, event),))
 
 
 def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Policy) -> Reaction:
@@ -289,7 +257,7 @@ def part_undone(c: CommandEntity, _: ev.PartUndone, now: datetime, policy: Polic
     if c.outcome is Outcome.SUCCEEDED and c.kind == EXTERNAL_KIND:
         # What was added below it is undone; its own work is not, for its vendor does not undo.
         as_before = c._replace(status=Status.SUCCEEDED, phase=Phase.EXECUTE)
-        return pass_undo(as_before, ev.Undo(), now, policy)
+        return pass_undo(as_before, ev.Undo(c.stopping), now, policy)
     if c.outcome is Outcome.SUCCEEDED:
         return compensated(c, now)
     return finish(c, c.outcome or Outcome.FAILED, now, policy)

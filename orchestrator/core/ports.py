@@ -19,7 +19,7 @@ from orchestrator.core.entity import (
 )
 from orchestrator.core.locks import Lock
 from orchestrator.core.query import CommandQuery, Offer, Page, TaskQuery
-from orchestrator.core.status import Status
+from orchestrator.core.status import Outcome, Status
 
 LEASE_MOST_S = 60.0
 """How long a lease may be. One that runs longer was given by a clock that has been set since: it is none."""
@@ -111,7 +111,8 @@ class Blocker:
 class WorkerRow:
     """A process that runs verbs, or schedules; `alive_until` is its lease.
 
-    `place` says where `pid` means something; empty is nowhere.
+    `place` says where `pid` means something; empty is nowhere. `born` is when that process began, in its kernel's
+    own count, so that another with the same id is not taken for it; None where that cannot be read.
     """
 
     worker_id: str
@@ -123,6 +124,7 @@ class WorkerRow:
     alive_until: datetime
     kinds: tuple[str, ...] = ()
     place: str = ""
+    born: int | None = None
 
 
 class Signs(NamedTuple):
@@ -133,6 +135,14 @@ class Signs(NamedTuple):
     overdue_tasks: bool
     silent_workers: bool
     strangers: bool
+
+
+class Straggler(NamedTuple):
+    """A command that goes on although its parent is being stopped; with `stopping` None, one that sleeps for good."""
+
+    command_id: str
+    stopping: Outcome | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +319,9 @@ class Store(Protocol):
 
     def due(self, now: datetime, limit: int) -> list[CommandEntity]: ...
     def overdue_roots(self, now: datetime, limit: int) -> list[str]: ...
+    def stragglers(self, limit: int) -> list[Straggler]:
+        """Gives what is not being stopped in trees that are, and what nobody will wake there."""
+
     def scopes(self) -> list[tuple[str, str]]: ...
     def open_tasks(self, system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]: ...
     def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:

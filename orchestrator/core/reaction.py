@@ -79,8 +79,8 @@ class Policy:
     `launch_grace` is how long a nudge may take before the command is launched again, doubled with
     every launch up to `launch_most`. `deaths` is how many workers may die under a command before it is
     given up; from the second on it waits `death_delay`, doubled up to `death_most`, so that
-    suspects are told from bystanders. A start that is no longer wanted is asked for `stop_tries` times more, at most
-    `stop_wait` apart: then nobody knows.
+    suspects are told from bystanders. What is being stopped or is late and says "not yet" is asked again, at most
+    `stop_wait` apart: a start `stop_tries` times, an end or an undo `end_tries` times. Then a person is asked.
     Of commands that become ready together only the first `crew` are nudged: who is done with one takes the
     next; should all of the crew be lost, the others are launched after `crew_grace`. 0 nudges every one.
     """
@@ -91,6 +91,7 @@ class Policy:
     death_delay: timedelta = timedelta(milliseconds=500)
     death_most: timedelta = timedelta(seconds=10)
     stop_tries: int = 6
+    end_tries: int = 60
     stop_wait: timedelta = timedelta(seconds=10)
     crew: int = 0
     crew_grace: timedelta = timedelta(seconds=30)

@@ -174,9 +174,11 @@ class Caller:
         attempt = entity.attempt
         match problem:
             case UnreadableError():
-                event: ev.Event = ev.Postponed(attempt, describe(problem), UNREADABLE_AGAIN_IN)
+                event: ev.Event = ev.Postponed(
+                    attempt, describe(problem), UNREADABLE_AGAIN_IN, own=True
+                )
             case UnavailableError() | ContendedError():  # our outage is no verdict on the command
-                event = ev.Postponed(attempt, describe(problem), AWAY_AGAIN_IN)
+                event = ev.Postponed(attempt, describe(problem), AWAY_AGAIN_IN, own=True)
             case TryAgain():
                 again_in, reason = wait_of(problem)
                 event = ev.Postponed(attempt, reason, again_in)

@@ -39,6 +39,11 @@ class Control:
             )
         return self._write(command, "stop", ev.Stop(outcome, reason), reason, actor)
 
+    def expire(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
+        """Ends a root that is late. What is being ended or undone already is not waited for without end."""
+        command = self._get(command_id)
+        return self._write(command, "stop", ev.Stop(Outcome.FAILED, reason), reason, actor)
+
     def skip(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
         """Goes on without a command, or without the end or undo that it is stuck in."""
         command = self._get(command_id)
@@ -54,13 +59,15 @@ class Control:
     def resolve(
         self, command_id: str, outcome: Outcome, reason: str, *, actor: str, value: Any = None
     ) -> list[CommandEntity]:
-        """Says how a command came out that needs attention."""
+        """Says how a command came out that needs attention, or whose verb does not come back after a stop."""
         command = self._get(command_id)
-        if command.status is not Status.NEEDS_ATTENTION:
-            raise ConflictError(
-                f"command {command_id} ({command.kind}) {_words(command)}; only one that needs"
-                " attention can be resolved"
+        if not can_be_resolved(command):
+            way = (
+                "; stop it first, and resolve it should its verb not come back"
+                if command.status is Status.RUNNING
+                else "; only one that needs attention can be resolved"
             )
+            raise ConflictError(f"command {command_id} ({command.kind}) {_words(command)}{way}")
         return self._write(command, "resolve", ev.Resolve(outcome, reason, value), reason, actor)
 
     def restart(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
@@ -70,7 +77,9 @@ class Control:
         """
         command = self._get(command_id)
         if command.status is Status.NEEDS_ATTENTION:
-            return self._write(command, "restart", ev.Restart(reason), reason, actor)
+            return self._write(
+                command, "restart", ev.Restart(reason), reason, actor, prepare=_check_is_wanted
+            )
         if command.status not in (Status.FAILED, Status.STOPPED):
             raise ConflictError(
                 f"command {command_id} ({command.kind}) {_words(command)}; only a failed or stopped"
@@ -107,6 +116,24 @@ class Control:
 
         request = Request(command.command_id, event, before=before)
         return self.writer.write(request).ready
+
+
+def can_be_resolved(command: CommandEntity) -> bool:
+    """Tells whether an operator may say how it came out: nobody else will, or perhaps never."""
+    if command.status is not Status.RUNNING:
+        return command.status is Status.NEEDS_ATTENTION
+    return command.stopping is not None or command.phase not in (Phase.EXECUTE, Phase.START)
+
+
+def _check_is_wanted(unit: UnitOfWork, seen: CommandEntity) -> None:
+    """What is part of something that is being stopped is not begun again; an end or undo of it is."""
+    command = unit.command(seen.command_id)
+    parent = unit.command(command.parent_id) if command and command.parent_id else None
+    if command and parent and parent.stopping and command.phase is Phase.EXECUTE:
+        raise ConflictError(
+            f"command {command.command_id} ({command.kind}) is part of {parent.command_id}, which is being"
+            " stopped, so it is not begun again; find out how it came out, and resolve or skip it"
+        )
 
 
 def _check_no_part_runs(unit: UnitOfWork, seen: CommandEntity) -> None:

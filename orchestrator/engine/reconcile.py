@@ -15,7 +15,7 @@ from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.ports import Clock, Sender, Signs, Store, WorkerRow
-from orchestrator.core.status import Outcome, Status
+from orchestrator.core.status import Status
 from orchestrator.engine.control import Control
 from orchestrator.engine.place import here, is_there, process_lives
 from orchestrator.engine.report import Reporter
@@ -28,6 +28,7 @@ CERTAIN_AFTER = timedelta(seconds=3)
 LONG_OVERDUE = timedelta(seconds=30)
 REMEMBERED = timedelta(minutes=1)  # a process that lives renews its lease well within that
 FRESH = timedelta(seconds=5)
+LOOK_AGAIN = timedelta(seconds=10)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 
@@ -54,6 +55,7 @@ class Reconciler:
         self._leading_since: datetime | None = None
         self._neighbours: list[WorkerRow] = []
         self._neighbours_at: datetime | None = None
+        self._looked_again_at: datetime | None = None
         self._gone: dict[
             str, datetime
         ] = {}  # until when their leases ran as the kernel denied them
@@ -69,6 +71,7 @@ class Reconciler:
                 self.release_the_dead() if self._may_be_dead(signs, now) else 0,
                 self.handle_silence() if signs.overdue_tasks else 0,
                 self.stop_the_overdue() if signs.overdue_roots else 0,
+                self.look_again() if self._is_time_to_look(now) else 0,
             )
         )
 
@@ -89,18 +92,18 @@ class Reconciler:
         # Who lacks a kind drops its nudges: where others have it, the next nudge may find one of those.
         known = {kind for one in self.store.workers() for kind in one.kinds} if due else set()
         for one in due:
-            self._tell(one, ev.Woken(KNOWN_MOST if one.kind in known else None))
+            self._tell(one.command_id, ev.Woken(KNOWN_MOST if one.kind in known else None))
         return len(due)
 
-    def _tell(self, command: CommandEntity, event: ev.Event) -> None:
+    def _tell(self, command_id: str, event: ev.Event) -> None:
         try:
-            done = self.writer.write(Request(command.command_id, event))
+            done = self.writer.write(Request(command_id, event))
         except (ConflictError, ContendedError):
             return  # it has moved on since we looked, or somebody is at it now
         except UnavailableError:
             raise
         except Exception:
-            log.exception("command_in_the_way", command=command.command_id)
+            log.exception("command_in_the_way", command=command_id)
             return  # whatever is wrong with it, those after it shall not wait for it
         self.sender.launch(done.ready)
 
@@ -122,7 +125,7 @@ class Reconciler:
         held = self.store.claimed_by(ids)
         for command in held:
             log.info("claim_released", command=command.command_id, worker=command.worker_id)
-            self._tell(command, ev.Abandoned(command.worker_id or ""))
+            self._tell(command.command_id, ev.Abandoned(command.worker_id or ""))
         for worker_id in dead:
             if not self.store.claimed_by([worker_id]):
                 self.store.farewell(worker_id)
@@ -163,13 +166,36 @@ class Reconciler:
         overdue = self.store.overdue_roots(self.clock.now(), LIMIT)
         for command_id in overdue:
             try:
-                ready = self.control.stop(
-                    command_id, "its deadline has passed", actor="scheduler", outcome=Outcome.FAILED
+                ready = self.control.expire(
+                    command_id, "its deadline has passed", actor="scheduler"
                 )
             except ConflictError:
                 continue
             self.sender.launch(ready)
         return len(overdue)
+
+    def look_again(self) -> int:
+        """Stops what goes on in trees that are being stopped, and wakes what nobody would; says how many.
+
+        Whatever let a part miss the word (an older version, a change by hand): its tree does not wait for it.
+        """
+        found = self.store.stragglers(LIMIT)
+        for one in found:
+            log.warning("straggler", command=one.command_id, stopping=one.stopping)
+            self._tell(
+                one.command_id,
+                ev.Woken()
+                if one.stopping is None
+                else ev.Stop(one.stopping, one.reason, passed_on=True),
+            )
+        return len(found)
+
+    def _is_time_to_look(self, now: datetime) -> bool:
+        last = self._looked_again_at
+        if last is not None and timedelta(0) <= now - last < LOOK_AGAIN:
+            return False
+        self._looked_again_at = now
+        return True
 
 
 def _is_really_due(command: CommandEntity, now: datetime) -> bool:

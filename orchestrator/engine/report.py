@@ -157,7 +157,8 @@ def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
 
 
 def _is_being_started(command: CommandEntity) -> bool:
-    return command.phase is Phase.START and not command.status.is_final
+    starts = command.phase in (Phase.START, Phase.START_COMPENSATE)
+    return starts and command.status in (Status.READY, Status.RUNNING, Status.DELAYED)
 
 
 def _can_be_stopped(command: CommandEntity) -> bool:

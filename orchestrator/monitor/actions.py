@@ -20,6 +20,12 @@ def actions(command: CommandEntity) -> list[str]:
         "stop": not command.status.is_final and command.phase not in UNSTOPPABLE,
         "restart": needs_attention or (command.is_root and command.status in ENDED_BADLY),
         "skip": command.status in SKIPPABLE,
-        "resolve": needs_attention,
+        "resolve": needs_attention or _may_hang(command),
     }
     return [verb for verb, is_allowed in allowed.items() if is_allowed]
+
+
+def _may_hang(command: CommandEntity) -> bool:
+    """Tells whether it has been told to stop, or cannot be, while a worker is in its verb."""
+    unwanted = command.stopping is not None or command.phase in UNSTOPPABLE
+    return command.status is Status.RUNNING and unwanted

@@ -16,9 +16,17 @@ from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.ports import LEASE_MOST_S, Blocker, LockRow, Signs, Transaction, WorkerRow
+from orchestrator.core.ports import (
+    LEASE_MOST_S,
+    Blocker,
+    LockRow,
+    Signs,
+    Straggler,
+    Transaction,
+    WorkerRow,
+)
 from orchestrator.core.query import CommandQuery, Page
-from orchestrator.core.status import FINAL, Phase, Status, TaskState
+from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store.memory_books import Books
 from orchestrator.store.memory_granting import MemoryGranting
 from orchestrator.store.memory_watching import MemoryWatching, matches
@@ -324,8 +332,19 @@ class MemoryStore(MemoryWatching, MemoryGranting):
             and one.deadline <= now
             and one.stopping is None
             and one.status not in FINAL
-            and one.phase in (Phase.EXECUTE, Phase.START)
         ][:limit]
+
+    def stragglers(self, limit: int) -> list[Straggler]:
+        found: list[Straggler] = []
+        live = [one for one in self.books.commands.values() if one.status not in FINAL]
+        for one in live:
+            parent = self.books.commands.get(one.parent_id or "")
+            is_due = one.status in (Status.READY, Status.DELAYED)
+            if one.stopping and is_due and one.wake_at is None:
+                found.append(Straggler(one.command_id, None, ""))
+            elif parent and parent.stopping and parent.status not in FINAL and not one.stopping:
+                found.append(Straggler(one.command_id, parent.stopping, parent.message or ""))
+        return found[:limit]
 
     def scopes(self) -> list[tuple[str, str]]:
         return sorted({(one.system, one.scope) for one in self._open_tasks()})

@@ -22,7 +22,6 @@ CAN_BE_LATE = sa.and_(
     _c.end_time.is_(None),
     _c.stopping.is_(None),
     *(_c.action_state != one.value for one in sorted(FINAL)),
-    sa.or_(_c.phase == "execute", _c.phase == "start"),
 )
 IS_CLAIMED_BY_A_STRANGER = sa.and_(
     _c.worker_id.is_not(None), _c.worker_id.not_in(sa.select(_w.worker_id))

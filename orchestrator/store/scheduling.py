@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.ports import LEASE_MOST_S, Signs, WorkerRow
-from orchestrator.core.status import TaskState
+from orchestrator.core.ports import LEASE_MOST_S, Signs, Straggler, WorkerRow
+from orchestrator.core.status import Outcome, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.regular import CAN_BE_LATE, IS_CLAIMED_BY_A_STRANGER, Regular
@@ -69,6 +69,17 @@ class Scheduling:
         statement = sa.select(_c.command_id).where(_c.deadline <= now, CAN_BE_LATE)
         statement = statement.order_by(_c.deadline).limit(limit)
         return self._read(statement, lambda row: row[0])
+
+    def stragglers(self, limit: int) -> list[Straggler]:
+        """Gives what is not being stopped in trees that are, and what nobody will wake there."""
+        read = {"limit_": limit}
+        with self.reading() as connection:
+            told = connection.execute(statements.NOT_TOLD, read).all()
+            asleep = connection.execute(statements.ASLEEP, read).all()
+        return [
+            *(Straggler(row[0], Outcome(row[1]), row[2] or "") for row in told),
+            *(Straggler(row[0], None, "") for row in asleep),
+        ]
 
     def scopes(self) -> list[tuple[str, str]]:
         """Gives every (system, scope) that has an async task which is not cleared."""
@@ -145,6 +156,7 @@ class Scheduling:
                     alive_until=row.alive_until,
                     kinds=list(row.kinds),
                     place=row.place,
+                    born=row.born,
                 )
             )
 
@@ -168,6 +180,7 @@ class Scheduling:
                 alive_until=row.alive_until,
                 kinds=tuple(row.kinds or ()),
                 place=row.place,
+                born=row.born,
             )
             for row in rows
         ]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from orchestrator.core.status import Status, TaskState
+from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store import codec
 from orchestrator.store.direct import Direct
 from orchestrator.store.tables import async_task, command_entity, command_sequence, event
@@ -26,6 +26,37 @@ COLUMNS_AHEAD = (*codec.HEAD, _c.parameters, _c.inputs)
 ENDED_CHANNEL = "orchestrator_ended"
 PLACED = command_entity.outerjoin(command_sequence, _s.entity_id == _c.command_id)
 HEADS = sa.select(*codec.HEAD).select_from(PLACED)
+_below = command_entity.alias("below")
+
+
+def _is_live(status: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+    """Says so with the very words of the index, so that no planner needs to know a value to use it."""
+    return [status != sa.literal_column(f"'{one}'") for one in sorted(FINAL)]
+
+
+NOT_TOLD = (
+    sa.select(_below.c.command_id, _c.stopping, _c.message)
+    .select_from(
+        command_entity.join(command_sequence, _s.sequence_id == _c.command_id).join(
+            _below, _below.c.command_id == _s.entity_id
+        )
+    )
+    .where(
+        _c.stopping.is_not(None),
+        *_is_live(_c.action_state),
+        _below.c.stopping.is_(None),
+        *_is_live(_below.c.action_state),
+    )
+    .limit(sa.bindparam("limit_"))
+)
+"""Parts that go on while what they are part of is being stopped."""
+ASLEEP = (
+    sa.select(_c.command_id)
+    .where(_c.stopping.is_not(None), *_is_live(_c.action_state))
+    .where(_c.action_state.in_([Status.READY.value, Status.DELAYED.value]), _c.wake_at.is_(None))
+    .limit(sa.bindparam("limit_"))
+)
+"""What is being stopped and is due, and nobody will wake it."""
 NOTIFIED = sa.select(
     sa.func.pg_notify(
         ENDED_CHANNEL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from orchestrator.core.status import FINAL
 from orchestrator.store.stamp import WrittenNow
 from orchestrator.store.types import AnyJson, Counter, Id, Instant, Json, Text
 
@@ -92,6 +93,15 @@ sa.Index(
     _c.deadline,
     postgresql_where=sa.and_(_c.deadline.is_not(None), _c.end_time.is_(None)),
     sqlite_where=sa.and_(_c.deadline.is_not(None), _c.end_time.is_(None)),
+)
+_is_being_stopped = sa.text(
+    " AND ".join(("stopping IS NOT NULL", *(f"action_state != '{one}'" for one in sorted(FINAL))))
+)
+sa.Index(
+    "ix_command_entity_stopping",  # the few that are being stopped and have not ended
+    _c.command_id,
+    postgresql_where=_is_being_stopped,
+    sqlite_where=_is_being_stopped,
 )
 sa.Index(
     "ix_command_entity_created_at",
@@ -272,6 +282,7 @@ worker = sa.Table(
     sa.Column("alive_until", Instant, nullable=False),
     sa.Column("kinds", Json),
     sa.Column("place", Text, nullable=False, server_default=""),
+    sa.Column("born", sa.BigInteger),  # when its process began, in its kernel's own count
 )
 
 lease = sa.Table(

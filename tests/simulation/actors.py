@@ -152,7 +152,9 @@ class Worker(Process):
         running = {(one.command_id, one.attempt) for one in self.runner.running.values()}
         orphans = {(one.command_id, one.attempt) for one in claimed} - running
         for command_id, attempt in orphans & self._suspects:
-            event = ev.Postponed(attempt, "its claim got lost; claimed anew", timedelta(0))
+            event = ev.Postponed(
+                attempt, "its claim got lost; claimed anew", timedelta(0), own=True
+            )
             try:
                 self.writer.write(Request(command_id, event))
             except ConflictError:

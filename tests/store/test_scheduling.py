@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import TaskEntity
-from orchestrator.core.ports import Signs, Store
+from orchestrator.core.ports import Signs, Store, Straggler
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
 from tests.services import until
 from tests.store.rows import (
@@ -19,6 +19,7 @@ from tests.store.rows import (
     put,
     put_news,
     put_tasks,
+    put_tree,
     root,
     task,
     worker,
@@ -41,11 +42,32 @@ def test_roots_past_their_deadline_are_found_once(store: Store) -> None:
     late = put(store, root(1, deadline=NOW, status=Status.WAITING))
     put(store, root(2, deadline=NOW + 9 * SECOND, status=Status.WAITING))
     put(store, root(3, deadline=NOW, status=Status.SUCCEEDED))
-    put(store, root(4, deadline=NOW, status=Status.READY, phase=Phase.END))
+    ending = put(store, root(4, deadline=NOW, status=Status.READY, phase=Phase.END))
 
-    assert store.overdue_roots(NOW + SECOND, 10) == [late.command_id]
+    found = {late.command_id, ending.command_id}
+    assert set(store.overdue_roots(NOW + SECOND, 10)) == found
     change(store, late, stopping=Outcome.FAILED)
+    change(store, ending, stopping=Outcome.FAILED)
     assert store.overdue_roots(NOW + SECOND, 10) == []
+
+
+def test_what_goes_on_in_a_tree_that_is_being_stopped_is_found(store: Store) -> None:
+    stopped = {"stopping": Outcome.STOPPED, "message": "enough"}
+    top, goes_on, told, asleep, done = put_tree(store, 1, 4, status=Status.WAITING)
+    change(store, top, **stopped)
+    change(store, told, **stopped)
+    change(store, asleep, status=Status.DELAYED, **stopped)
+    change(store, done, status=Status.SUCCEEDED)
+    ended, *_ = put_tree(store, 2, 1, status=Status.WAITING)
+    change(store, ended, status=Status.STOPPED, **stopped)
+    put_tree(store, 3, 1, status=Status.WAITING)
+
+    found = store.stragglers(10)
+
+    assert sorted(found) == sorted([
+        Straggler(goes_on.command_id, Outcome.STOPPED, "enough"),
+        Straggler(asleep.command_id, None, ""),
+    ])  # fmt: skip
 
 
 def test_one_look_tells_what_there_is_to_do(store: Store) -> None:

@@ -68,10 +68,14 @@ function onDelayed(tree) {
 }
 
 function onStopping(tree) {
+  const held = culprit(tree, "running");
+  const hangs = held?.actions.includes("resolve");
   return {
     tone: "warn",
     title: tree.stopping === "failed" ? "It ran past its deadline and is being ended" : "It is being stopped",
     text: `${sentence(tree.message)} What runs outside is stopped first, then what was done is undone.`,
+    todo: hangs ? `wait for ${lower(named(tree, held))}, whose verb has not come back. Should it hang, Resolve it: say how it came out.` : null,
+    step: hangs && held.id !== tree.id ? held : null,
   };
 }
 
@@ -95,6 +99,10 @@ function named(tree, step) {
 function sentence(text) {
   if (!text) return "";
   return `${capital(shortened(text)).replace(/[.\s]+$/, "")}. `;
+}
+
+function lower(text) {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function capital(text) {

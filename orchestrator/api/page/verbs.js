@@ -9,7 +9,7 @@ export const VERBS = {
   stop: { word: "Stop", done: "Stop ordered", refused: "only what has not ended can be stopped" },
   restart: { word: "Restart", done: "Restarted", refused: "only what failed, was stopped or is stuck can be restarted" },
   skip: { word: "Skip", done: "Skipped", refused: "only a part that has not begun, or is stuck, can be skipped" },
-  resolve: { word: "Resolve", done: "Resolved", refused: "only what needs attention can be resolved" },
+  resolve: { word: "Resolve", done: "Resolved", refused: "only what needs attention, or hangs after a stop, can be resolved" },
 };
 
 /**
