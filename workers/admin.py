@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -86,6 +87,7 @@ def token(wired: Wiring, asked: argparse.Namespace) -> None:
         vendor=asked.vendor,
         expires_at=None if age is None else wired.clock.now() + age,
         acts_for_others=asked.acts_for_others,
+        actor=f"{getpass.getuser()} (on the server)",
     )
     print(made)
 
@@ -95,7 +97,10 @@ def gc(wired: Wiring, asked: argparse.Namespace) -> None:
     deleted = wired.store.delete_ended_before(
         wired.clock.now() - timedelta(days=asked.older_than_days), dry_run=asked.dry_run
     )
-    print(json.dumps({"trees": deleted, "deleted": not asked.dry_run}))
+    audit = wired.store.delete_audit_before(
+        wired.clock.now() - timedelta(days=wired.settings.audit_days), dry_run=asked.dry_run
+    )
+    print(json.dumps({"trees": deleted, "audit": audit, "deleted": not asked.dry_run}))
 
 
 VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]] = {

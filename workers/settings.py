@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     max_parameter_bytes: int = Field(
         1024 * 1024, gt=0, description="size of one command's parameters"
     )
+    audit_days: float = Field(
+        730, gt=0, description="how long the audit is kept; gc deletes what is older"
+    )
     max_deaths: int = Field(
         5, gt=0, description="workers that may die under a command before it is given up"
     )

@@ -13,7 +13,17 @@ import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 
-from orchestrator.api import commands, external, feed, grants, health, login, registers, webhooks
+from orchestrator.api import (
+    auditing,
+    commands,
+    external,
+    feed,
+    grants,
+    health,
+    login,
+    registers,
+    webhooks,
+)
 from orchestrator.api.described import DescribedApp
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
@@ -79,7 +89,7 @@ def make_app(
     app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
-    for part in (commands, external, grants, webhooks, feed, registers, login):
+    for part in (commands, external, grants, webhooks, feed, registers, auditing, login):
         version_1.include_router(part.router)
     app.include_router(version_1)
     app.include_router(login.short_router)

@@ -161,7 +161,7 @@ def list_tokens(_: Admin, desk: AtDesk) -> TokenList:
 
 
 @router.post("/tokens", status_code=201)
-def create_token(body: TokenBody, _: Admin, desk: AtDesk) -> NewToken:
+def create_token(body: TokenBody, caller: Admin, desk: AtDesk) -> NewToken:
     """Makes a token and shows its secret, this once."""
     expires_at = body.expires_at
     if isinstance(expires_at, timedelta):
@@ -172,14 +172,15 @@ def create_token(body: TokenBody, _: Admin, desk: AtDesk) -> NewToken:
         vendor=body.vendor,
         expires_at=expires_at,
         acts_for_others=body.acts_for_others,
+        actor=caller.name,
     )
     return {"name": body.name, "role": body.role.value, "token": secret}
 
 
 @router.delete("/tokens/{name}", status_code=204)
-def revoke_token(name: str, _: Admin, desk: AtDesk) -> None:
+def revoke_token(name: str, caller: Admin, desk: AtDesk) -> None:
     """Takes a token out of force, and the sessions that stand on it."""
-    desk.tokens.revoke(name)
+    desk.tokens.revoke(name, actor=caller.name)
 
 
 def _whoami(caller: Caller, desk: AtDesk) -> WhoAmI:

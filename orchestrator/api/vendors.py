@@ -200,6 +200,7 @@ class Vendors:
                 topics=tuple(asked.topics),
                 limit=asked.limit,
                 lease_s=asked.lease_s,
+                actor=caller.name,
             )
         )
         items = [
@@ -281,6 +282,7 @@ def _as_report(caller: Caller, full_id: str, news: News, life: Life) -> VendorRe
         result=news.result,
         attempt=attempt if news.attempt is None else news.attempt,
         claim=claim if news.claim is None else news.claim,
+        actor=caller.name,
     )
 
 

@@ -107,28 +107,32 @@ def register_webhook(caller: Vendor, desk: AtDesk, body: WebhookBody) -> Webhook
     if own not in (None, vendor):
         raise BadInputError(f"this token speaks for the vendor {own!r}; leave the vendor out")
     _check(desk, body)
-    return _with_secret(desk.webhooks.register(vendor, body.url, body.news, body.topics))
+    made = desk.webhooks.register(vendor, body.url, body.news, body.topics, actor=caller.name)
+    return _with_secret(made)
 
 
 @router.put("/{endpoint_id}")
-def change_webhook(endpoint: Own, desk: AtDesk, body: WebhookBody) -> WebhookView:
+def change_webhook(endpoint: Own, caller: Vendor, desk: AtDesk, body: WebhookBody) -> WebhookView:
     """Changes where and of what the vendor is told; the secret stays."""
     if body.vendor not in (None, endpoint.vendor):
         raise BadInputError("a webhook stays its vendor's; register another one")
     _check(desk, body)
-    return _view(desk.webhooks.change(endpoint.endpoint_id, body.url, body.news, body.topics))
+    changed = desk.webhooks.change(
+        endpoint.endpoint_id, body.url, body.news, body.topics, actor=caller.name
+    )
+    return _view(changed)
 
 
 @router.post("/{endpoint_id}/rotate")
-def rotate_secret(endpoint: Own, desk: AtDesk) -> WebhookSecret:
+def rotate_secret(endpoint: Own, caller: Vendor, desk: AtDesk) -> WebhookSecret:
     """Makes a new secret, shown this once; for a day the old one signs too."""
-    return _with_secret(desk.webhooks.rotate(endpoint.endpoint_id))
+    return _with_secret(desk.webhooks.rotate(endpoint.endpoint_id, actor=caller.name))
 
 
 @router.delete("/{endpoint_id}", status_code=204)
-def remove_webhook(endpoint: Own, desk: AtDesk) -> None:
+def remove_webhook(endpoint: Own, caller: Vendor, desk: AtDesk) -> None:
     """Forgets a webhook and all that was to be delivered to it."""
-    desk.webhooks.remove(endpoint.endpoint_id)
+    desk.webhooks.remove(endpoint.endpoint_id, actor=caller.name)
 
 
 @router.get("/dead-letters")
@@ -150,9 +154,9 @@ def list_dead_letters(whose: Whose, desk: AtDesk) -> DeadLetters:
 
 
 @router.post("/dead-letters/{delivery_id}/resend", status_code=204)
-def resend(delivery_id: str, whose: Whose, desk: AtDesk) -> None:
+def resend(delivery_id: str, whose: Whose, caller: Follower, desk: AtDesk) -> None:
     """Sends a dead letter again, with all its tries."""
-    desk.webhooks.send_again(delivery_id, whose)
+    desk.webhooks.send_again(delivery_id, whose, actor=caller.name)
 
 
 def _vendor_of(caller: Caller) -> str | None:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from orchestrator.cli import (
     access,
+    auditing,
     granting,
     listing,
     looking,
@@ -72,6 +73,7 @@ def make_app() -> typer.Typer:
         app.command(order.__name__)(order)
     for look in (looking.kinds, looking.workers, looking.queues, looking.adapters, looking.locks):
         app.command(look.__name__)(look)
+    app.command("audit")(auditing.audit)
     app.command("login")(access.login)
     app.command("gc")(upkeep.gc)
     app.command("doctor")(doctor)

@@ -18,6 +18,9 @@ Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
+NEEDS_REASON = ("skip", "resolve")
+
+
 class Ending(StrEnum):
     """How a command that needs attention came out, as its operator knows."""
 
@@ -56,6 +59,7 @@ def _order(verb: str, ids: list[str], reason: str, yes: bool, **extra: Any) -> N
     with connect() as server:
         if not yes and is_interactive():
             _ask(server, verb, ids)
+            reason = reason or _ask_why(verb)
         failures = [error for one in ids if (error := _order_one(server, verb, one, reason, extra))]
     if failures:
         # One code for several failures: that of the first, whose sentence stands first, too.
@@ -70,6 +74,17 @@ def _ask(server: Server, verb: str, ids: list[str]) -> None:
     what = "this command" if len(ids) == 1 else f"these {len(ids)} commands"
     if not typer.confirm(f"{verb} {what}?", err=True):
         raise CliError(f"nothing was done; {what} were left alone", ExitCode.ERROR)
+
+
+def _ask_why(verb: str) -> str:
+    """Asks for the reason as the page does: one must be given where a person decides what nobody can know."""
+    if verb in NEEDS_REASON:
+        return str(typer.prompt("reason", err=True))
+    return str(
+        typer.prompt(
+            "reason (optional, kept in the history)", default="", err=True, show_default=False
+        )
+    )
 
 
 def _order_one(

@@ -113,7 +113,7 @@ def _task_line(task: Json) -> Text:
 
 
 def _events(events: list[Json]) -> Table:
-    table = plain_table("seq", "at", "command", "path", "phase", "attempt", "message")
+    table = plain_table("seq", "at", "command", "path", "phase", "attempt", "what")
     for event in events:
         table.add_row(
             str(event["seq"]),
@@ -122,6 +122,6 @@ def _events(events: list[Json]) -> Table:
             Text(" → ".join(event["path"])),
             event["phase"],
             str(event["attempt"]),
-            Text(event["message"] or ""),
+            Text(event["deed"] or event["message"] or ""),
         )
     return table

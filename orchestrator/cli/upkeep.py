@@ -38,6 +38,8 @@ def gc(
     answer = json.loads(administrate(*words))
     would = "would be deleted" if dry_run else "deleted"
     print(f"{answer['trees']} commands that ended more than {older_than} ago {would}")
+    if answer["audit"]:
+        print(f"{answer['audit']} rows of the audit past ORCHESTRATOR_AUDIT_DAYS {would}")
 
 
 def config_show(

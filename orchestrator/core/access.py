@@ -159,6 +159,7 @@ class Tokens(Protocol):
         vendor: str | None = None,
         expires_at: datetime | None = None,
         acts_for_others: bool = False,
+        actor: str = "engine",
     ) -> str:
         """Makes a token and gives its secret, which is shown this once.
 
@@ -172,7 +173,7 @@ class Tokens(Protocol):
     def list(self) -> Sequence[Token]:
         """Gives all tokens by name, revoked ones included."""
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, *, actor: str = "engine") -> None:
         """Takes a token out of force. Raises NotFoundError."""
 
     def log_in(self, digest: str, until: datetime) -> str:

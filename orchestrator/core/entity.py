@@ -213,7 +213,8 @@ class Transition:
     """One row of the event log: the way a command went within one transaction.
 
     `path` holds each status it passed, the first being where it stood before, so every step can be
-    checked against the transition table. A row with one status on its path is news without a move.
+    checked against the transition table. A row with one status on its path is news without a move. `actor` is who
+    caused it, where a person or a program did.
     """
 
     command_id: str
@@ -228,3 +229,4 @@ class Transition:
     progress: float | None
     at: datetime
     seq: int = 0
+    actor: str | None = None

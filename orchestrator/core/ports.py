@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
+from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import (
     CommandEntity,
     NewCommand,
@@ -105,6 +106,13 @@ class Blocker:
     command_id: str
     kind: str
     deadlock: bool = False
+
+    def describe(self) -> str:
+        """Gives the line that operators read while a command waits for the lock."""
+        held = f"lock {self.lock} held by command {self.command_id} ({self.kind})"
+        if self.deadlock:
+            return f"would wait for ever for {held}, which waits for what this one holds"
+        return f"waits for {held}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,9 +244,7 @@ class Transaction(Protocol):
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         """Notes an idempotency key; gives (digest, command id) when it was noted before."""
 
-    def audit(
-        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
-    ) -> None:
+    def audit(self, deed: Deed) -> None:
         """Notes who did what."""
 
     def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
@@ -307,6 +313,9 @@ class Store(Protocol):
 
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""
+
+    def deeds(self, query: AuditQuery) -> Page[Deed]:
+        """Lists who did what, newest first."""
 
     def last_event(self) -> int: ...
 

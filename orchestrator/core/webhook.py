@@ -74,19 +74,19 @@ class Webhooks(Protocol):
     """Where endpoints and deliveries are kept. All methods raise UnavailableError while it does not answer."""
 
     def register(
-        self, vendor: str, url: str, news: Sequence[str], topics: Sequence[str]
+        self, vendor: str, url: str, news: Sequence[str], topics: Sequence[str], *, actor: str
     ) -> Endpoint:
         """Makes an endpoint with a new secret. Raises ConflictError when the vendor has too many."""
 
     def change(
-        self, endpoint_id: str, url: str, news: Sequence[str], topics: Sequence[str]
+        self, endpoint_id: str, url: str, news: Sequence[str], topics: Sequence[str], *, actor: str
     ) -> Endpoint:
         """Changes an endpoint; its secret stays. Raises NotFoundError."""
 
-    def rotate(self, endpoint_id: str) -> Endpoint:
+    def rotate(self, endpoint_id: str, *, actor: str) -> Endpoint:
         """Gives an endpoint a new secret. Raises NotFoundError."""
 
-    def remove(self, endpoint_id: str) -> None:
+    def remove(self, endpoint_id: str, *, actor: str) -> None:
         """Forgets an endpoint and its deliveries. Raises NotFoundError."""
 
     def endpoints(self, vendor: str | None = None) -> list[Endpoint]:
@@ -95,7 +95,7 @@ class Webhooks(Protocol):
     def dead(self, vendor: str | None = None, limit: int = 500) -> list[Delivery]:
         """Gives the deliveries that were given up, the newest first: all, or of one vendor."""
 
-    def send_again(self, delivery_id: str, vendor: str | None = None) -> None:
+    def send_again(self, delivery_id: str, vendor: str | None = None, *, actor: str) -> None:
         """Begins a delivery anew that was given up. Raises NotFoundError."""
 
 

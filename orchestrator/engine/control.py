@@ -8,6 +8,7 @@ from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ConflictError, NotFoundError
 from orchestrator.core.status import FINAL, Outcome, Phase, Status
+from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
@@ -109,12 +110,14 @@ class Control:
         actor: str,
         prepare: Any = None,
     ) -> list[CommandEntity]:
-        def before(unit: UnitOfWork) -> None:
-            unit.tx.audit(actor, verb, command.command_id, reason, unit.now)
-            if prepare is not None:
-                prepare(unit, command)
+        def order(unit: UnitOfWork) -> None:
+            unit.tx.audit(deed_on(command, actor, verb, reason, unit.now))
+            with unit.by(actor, command.root_id):
+                if prepare is not None:
+                    prepare(unit, command)
+                unit.tell(command.command_id, event)
 
-        request = Request(command.command_id, event, before=before)
+        request = Request("", work=order, near=(command.command_id,))
         return self.writer.write(request).ready
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from orchestrator.core.access import Grant, GrantAbout, check_attaches
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import BadInputError, NotFoundError
 from orchestrator.core.external import VENDOR_KINDS
+from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.storable import stored_size
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -80,10 +82,16 @@ def _hold(unit: UnitOfWork, about: GrantAbout, subject: str) -> None:
 
 
 def _audit(unit: UnitOfWork, verb: str, grant: Grant) -> None:
-    command = grant.subject if grant.about is GrantAbout.COMMAND else None
-    said = (
-        f"{grant.vendor}: {grant.reason}"
-        if command
-        else (f"{grant.vendor}, kind {grant.subject}: {grant.reason}")
+    said = f"{grant.vendor}: {grant.reason}" if grant.reason else grant.vendor
+    command = unit.command(grant.subject) if grant.about is GrantAbout.COMMAND else None
+    if command is not None:
+        unit.tx.audit(deed_on(command, grant.granted_by, verb, said, grant.at))
+        return
+    deed = Deed(
+        actor=grant.granted_by,
+        verb=verb,
+        at=grant.at,
+        reason=said,
+        subject=f"kind {grant.subject}",
     )
-    unit.tx.audit(grant.granted_by, verb, command, said, grant.at)
+    unit.tx.audit(deed)

@@ -21,6 +21,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.external import EXTERNAL_KINDS
 from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
+from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.grants import check_let_in
 from orchestrator.engine.sent import digest_of_sent
 from orchestrator.engine.storable import stored_size
@@ -93,9 +94,10 @@ class Submitter:
         def begin(unit: UnitOfWork) -> None:
             earlier = self._known_request(unit, origin, digest, new_root)
             if earlier is None:
-                _note(unit, origin, "submit", new_root)
+                _note(unit, origin, "submit", rows[0].entity)
                 unit.add(rows)
-                unit.tell(new_root, ev.Begin())
+                with unit.by(origin.submitted_by, new_root):
+                    unit.tell(new_root, ev.Begin())
             else:
                 known[:] = [earlier]
 
@@ -211,10 +213,11 @@ class Submitter:
                 known[:] = [earlier]
                 return
             _check_takes_parts(unit, found)
-            _note(unit, origin, "attach", child)
-            unit.tell(parent_id, ev.PartAdded())
-            unit.add(rows)
-            unit.tell(child, ev.Begin())
+            _note(unit, origin, "attach", rows[0].entity)
+            with unit.by(origin.submitted_by, found.root_id):
+                unit.tell(parent_id, ev.PartAdded())
+                unit.add(rows)
+                unit.tell(child, ev.Begin())
 
         request = Request("", work=add, near=(parent_id,))
         self.writer.write(request)
@@ -253,9 +256,9 @@ def _digest(command: Command, origin: Origin, root: NewCommand) -> str | None:
     return digest_of_sent(root.entity.kind, command, *owner, origin.correlation_id, place)
 
 
-def _note(unit: UnitOfWork, origin: Origin, verb: str, command_id: str) -> None:
+def _note(unit: UnitOfWork, origin: Origin, verb: str, command: CommandEntity) -> None:
     if origin.submitted_by is not None:
-        unit.tx.audit(origin.submitted_by, verb, command_id, "", unit.now)
+        unit.tx.audit(deed_on(command, origin.submitted_by, verb, "", unit.now))
 
 
 def _check_takes_parts(unit: UnitOfWork, parent: CommandEntity) -> None:

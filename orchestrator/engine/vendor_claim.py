@@ -11,6 +11,7 @@ from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, CLAIMS, HEARD_AT, Task
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.query import Offer
 from orchestrator.core.status import Status
+from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.door import heard_until
 from orchestrator.engine.report import LISTENING, tell
 from orchestrator.engine.vendor_report import Answer, is_open
@@ -29,6 +30,7 @@ class VendorClaim:
     topics: tuple[str, ...] = ()
     limit: int = 1
     lease_s: float = 60.0
+    actor: str | None = None
 
 
 class VendorClaims:
@@ -100,4 +102,7 @@ def _give(unit: UnitOfWork, task: TaskEntity, claim: VendorClaim) -> TaskEntity:
         message=None if command.status is Status.NEEDS_ATTENTION else task.message,
         detail=detail,
     )
-    return tell(unit, replace(task, claimed_until=until), sign_of_life)
+    if claim.actor is not None:
+        unit.tx.audit(deed_on(command, claim.actor, "claim", claim.program, unit.now))
+    with unit.by(claim.actor, command.root_id):
+        return tell(unit, replace(task, claimed_until=until), sign_of_life)

@@ -12,6 +12,7 @@ from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, HEARD_AT, CommandEntity, TaskEntity
 from orchestrator.core.external import VENDOR_SYSTEM
 from orchestrator.core.status import Status, TaskState
+from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.report import tell
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -34,6 +35,7 @@ class VendorReport:
     result: Any = None
     attempt: int | None = None
     claim: int | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,11 @@ def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
         news = _as_news(report, command, task, unit)
         if task.status is TaskStatus.LOST:  # who speaks is under way again, or says how it came out
             task = replace(task, state=TaskState.POLLING)
-        task = tell(unit, renewed(task, unit.now), news)
+        if report.status.has_ended and report.actor is not None:
+            said = ": ".join(one for one in (report.status.value, report.message) if one)
+            unit.tx.audit(deed_on(command, report.actor, "report", said, unit.now))
+        with unit.by(report.actor, command.root_id):
+            task = tell(unit, renewed(task, unit.now), news)
     return Answer(unit.known(report.command_id), task, refused, unit.now)
 
 

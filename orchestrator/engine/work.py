@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from orchestrator.core import event as ev
-from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, Transition, task_of
+from orchestrator.core.entity import CommandEntity, NewCommand, TaskEntity, task_of
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.machine import is_fenced, react
-from orchestrator.core.ports import Blocker, Transaction
+from orchestrator.core.ports import Transaction
 from orchestrator.core.reaction import (
     AnyEffect,
     Effect,
@@ -25,6 +26,7 @@ from orchestrator.core.reaction import (
     To,
 )
 from orchestrator.core.status import FINAL, Outcome, Status, TaskState
+from orchestrator.engine.history import transition_of
 from orchestrator.engine.task_ends import event_of_end, given_up
 
 MOMENT = timedelta(microseconds=1)
@@ -47,6 +49,8 @@ class UnitOfWork:
         self._paths: dict[str, list[Status]] = {}
         self._causes: dict[str, list[str]] = {}
         self._trusted: set[str] = set()
+        self._actor: tuple[str, str] | None = None  # and the root of the tree that it acts on
+        self._actors: dict[str, str] = {}
         self._stuck: dict[str, int] = {}  # by root: how many more need attention than before
         self._new: dict[str, NewCommand] = {}
         self._values: dict[str, Any] = {}
@@ -130,6 +134,15 @@ class UnitOfWork:
         command = self.command(command_id)
         return command is not None and is_fenced(command, event)
 
+    @contextmanager
+    def by(self, actor: str | None, root_id: str) -> Iterator[None]:
+        """Has what happens in one tree meanwhile bear the name of who caused it."""
+        self._actor = None if actor is None else (actor, root_id)
+        try:
+            yield
+        finally:
+            self._actor = None
+
     def tell(self, command_id: str, event: ev.Event) -> bool:
         """Delivers an event and all that follows from it.
 
@@ -164,6 +177,8 @@ class UnitOfWork:
         if before is after:
             return
         self._causes.setdefault(command_id, []).append(type(event).__name__)
+        if self._actor is not None and self._actor[1] == after.root_id:
+            self._actors[command_id] = self._actor[0]
         if (before.status is ATTENTION) is not (after.status is ATTENTION):
             change = 1 if after.status is ATTENTION else -1
             self._stuck[after.root_id] = self._stuck.get(after.root_id, 0) + change
@@ -273,7 +288,7 @@ class UnitOfWork:
         if blocker is None:
             self._queue.append((command_id, ev.LocksGranted()))
             return
-        message = describe_blocker(blocker)
+        message = blocker.describe()
         if blocker.deadlock:
             self._queue.append((command_id, ev.Stop(Outcome.FAILED, message)))
         self._commands[command_id] = command._replace(message=message)
@@ -320,7 +335,13 @@ class UnitOfWork:
         if unproven := self._trusted.difference(one.command_id for one in changed):
             raise ContendedError(f"{len(unproven)} commands are not what they were")
         transitions = [
-            self._transition(command_id, path)
+            transition_of(
+                self._commands[command_id],
+                path,
+                self._causes[command_id],
+                actor=self._actors.get(command_id),
+                at=self.now,
+            )
             for command_id, path in self._paths.items()
             if len(path) > 1 or self._is_news(command_id)
         ]
@@ -368,32 +389,6 @@ class UnitOfWork:
                 self._causes[command_id]
             )
         )
-
-    def _transition(self, command_id: str, path: list[Status]) -> Transition:
-        command = self._commands[command_id]
-        return Transition(
-            command_id=command_id,
-            root_id=command.root_id,
-            revision=command.revision,
-            path=tuple(path),
-            phase=command.phase,
-            causes=tuple(self._causes[command_id]),
-            attempt=command.attempt,
-            worker_id=command.worker_id,
-            message=command.message,
-            progress=command.progress,
-            at=self.now,
-        )
-
-
-def describe_blocker(blocker: Blocker) -> str:
-    """Gives the line that operators read while a command waits for a lock."""
-    if blocker.deadlock:
-        return (
-            f"would wait for ever for lock {blocker.lock}: command {blocker.command_id}"
-            f" ({blocker.kind}) holds it and waits for what this one holds"
-        )
-    return f"waits for lock {blocker.lock} held by command {blocker.command_id} ({blocker.kind})"
 
 
 def _needs_random(event: ev.Event) -> bool:

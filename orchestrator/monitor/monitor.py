@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.core.access import Sight
+from orchestrator.core.audit import AuditQuery
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.entity import CommandEntity, Transition
 from orchestrator.core.errors import BadInputError, NotFoundError
@@ -18,6 +19,7 @@ from orchestrator.core.status import Status
 from orchestrator.monitor import views
 from orchestrator.monitor.shapes import (
     AdapterView,
+    AuditPage,
     CommandDetail,
     CommandList,
     CommandView,
@@ -130,6 +132,11 @@ class Monitor:
         """Gives rows of the event log."""
         names = self._names(one.worker_id for one in rows)
         return [views.event_view(one, names) for one in rows]
+
+    def audit(self, query: AuditQuery) -> AuditPage:
+        """Gives a page of who did what, newest first."""
+        page = self._store.deeds(query)
+        return {"items": [views.deed_view(one) for one in page.items], "next_cursor": page.cursor}
 
     # --- registers -------------------------------------------------------------------------------
 

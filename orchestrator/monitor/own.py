@@ -100,7 +100,9 @@ class VendorMonitor(Monitor):
                 case Sight.WHOLE:
                     shown.append(view)
                 case Sight.OUTLINE:
-                    shown.append({**view, "message": None, "worker": None})
+                    shown.append(
+                        {**view, "message": None, "worker": None, "actor": None, "deed": None}
+                    )
                 case Sight.NOTHING:
                     pass
         return shown

@@ -116,7 +116,11 @@ class CommandList(TypedDict):
 
 
 class EventView(TypedDict):
-    """One row of the event log: the way that a command went within one transaction."""
+    """One row of the event log: the way that a command went within one transaction.
+
+    `actor` is the token of the person or program that caused it; `deed` says what was done in one sentence
+    ("alice stopped it: wrong VM").
+    """
 
     seq: int
     command_id: str
@@ -131,6 +135,8 @@ class EventView(TypedDict):
     message: str | None
     progress: float | None
     at: str
+    actor: str | None
+    deed: str | None
 
 
 class EventPage(TypedDict):
@@ -240,4 +246,25 @@ class ExternalList(TypedDict):
     """A page of external tasks."""
 
     items: list[ExternalView]
+    next_cursor: str | None
+
+
+class DeedView(TypedDict):
+    """One row of the audit: who did what to what, and why. `subject` stays when the thing is gone."""
+
+    number: int
+    at: str
+    actor: str
+    verb: str
+    subject: str
+    reason: str
+    command_id: str | None
+    root_id: str | None
+    entity: str | None
+
+
+class AuditPage(TypedDict):
+    """Deeds, newest first."""
+
+    items: list[DeedView]
     next_cursor: str | None

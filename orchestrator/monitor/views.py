@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, overload
 
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
 from orchestrator.core.ports import LockRow, WorkerRow
@@ -13,6 +14,7 @@ from orchestrator.core.progress import progress_of
 from orchestrator.monitor.actions import actions
 from orchestrator.monitor.shapes import (
     CommandView,
+    DeedView,
     EventView,
     LockView,
     StuckPart,
@@ -141,6 +143,45 @@ def event_view(event: Transition, names: Mapping[str, str]) -> EventView:
         "message": event.message,
         "progress": event.progress,
         "at": instant(event.at),
+        "actor": event.actor,
+        "deed": deed_sentence(event),
+    }
+
+
+DONE = {
+    "Stop": "stopped it",
+    "Restart": "restarted it",
+    "Reset": "restarted it",
+    "Skip": "skipped it",
+    "Resolve": "said how it came out",
+    "PartAdded": "added a part",
+    "TaskEnded": "reported its end",
+    "TaskSilent": "gave it up",
+    "Progressed": "reported on it",
+    "Begin": "submitted it",
+}
+
+
+def deed_sentence(event: Transition) -> str | None:
+    """Gives what somebody did to the command, with the reason; None where nobody did."""
+    done = next((DONE[one] for one in event.causes if one in DONE), None)
+    if event.actor is None or done is None:
+        return None
+    return f"{event.actor} {done}: {event.message}" if event.message else f"{event.actor} {done}"
+
+
+def deed_view(deed: Deed) -> DeedView:
+    """Gives a row of the audit."""
+    return {
+        "number": deed.number,
+        "at": instant(deed.at),
+        "actor": deed.actor,
+        "verb": deed.verb,
+        "subject": deed.subject,
+        "reason": deed.reason,
+        "command_id": deed.command_id,
+        "root_id": deed.root_id,
+        "entity": deed.entity,
     }
 
 

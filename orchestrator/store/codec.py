@@ -151,6 +151,7 @@ def event_row(transition: Transition) -> dict[str, Any]:
         "message": transition.message,
         "progress": transition.progress,
         "at": transition.at,
+        "actor": transition.actor,
     }
 
 
@@ -172,6 +173,7 @@ def to_transition(row: sa.Row[Any]) -> Transition:
         progress=row.progress,
         at=row.at,
         seq=row.seq,
+        actor=row.actor,
     )
 
 

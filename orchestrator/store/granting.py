@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from orchestrator.core.access import VENDOR_OWNED, Grant, GrantAbout
 from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.audit import SUBMISSIONS
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.ports import OpenDoor
 from orchestrator.core.query import Offer
@@ -20,7 +21,6 @@ from orchestrator.store.tables import api_process, async_task, audit, command_en
 
 _g, _c, _a, _t = vendor_grant.c, command_entity.c, audit.c, async_task.c
 _p = api_process.c
-SUBMISSIONS = ("submit", "attach")
 """The verbs under which the audit notes who brought a command in."""
 
 

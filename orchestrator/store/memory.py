@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import (
@@ -213,11 +214,9 @@ class MemoryTransaction:
         self._drop(self._books.grants, key)
         return known
 
-    def audit(
-        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
-    ) -> None:
-        self._books.audit.append((actor, verb, command_id, reason))
-        self._undo.append(lambda: self._books.audit.pop() and None)
+    def audit(self, deed: Deed) -> None:
+        self._books.audit.append(replace(deed, number=len(self._books.audit) + 1))
+        self._undo.append(lambda: self._books.audit.__delitem__(-1))
 
 
 class MemoryStore(MemoryWatching, MemoryGranting):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.access import Grant
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.ports import OpenDoor
 from orchestrator.store.memory_locks import MemoryLocks
@@ -27,4 +28,4 @@ class Books:
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     doors: dict[str, OpenDoor] = field(default_factory=dict)
-    audit: list[tuple[str, str, str | None, str]] = field(default_factory=list)
+    audit: list[Deed] = field(default_factory=list)

@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 from orchestrator.core.access import Grant, GrantAbout, is_of_vendor
 from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.audit import SUBMISSIONS
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.ports import OpenDoor
 from orchestrator.core.query import Offer
 from orchestrator.core.status import TaskState
-from orchestrator.store.granting import SUBMISSIONS
 from orchestrator.store.memory_books import Books
 
 
@@ -73,8 +73,8 @@ class MemoryGranting:
 
     def submitter(self, command_id: str) -> str | None:
         noted = (
-            actor
-            for actor, verb, one, _ in self.books.audit
-            if one == command_id and verb in SUBMISSIONS
+            one.actor
+            for one in self.books.audit
+            if one.command_id == command_id and one.verb in SUBMISSIONS
         )
         return next(noted, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.progress import share_done
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
@@ -70,6 +71,22 @@ class MemoryWatching:
                 yield command
             elif command is not None:
                 stack.extend(self.books.parts.get(command.command_id, ()))
+
+    def deeds(self, query: AuditQuery) -> Page[Deed]:
+        last = int(query.cursor) if query.cursor else len(self.books.audit) + 1
+        found = [
+            one
+            for one in reversed(self.books.audit)
+            if one.number < last
+            and query.actor in (None, one.actor)
+            and query.verb in (None, one.verb)
+            and query.entity in (None, one.entity)
+            and query.command_id in (None, one.command_id, one.root_id)
+            and (query.since is None or one.at >= query.since)
+            and (query.until is None or one.at < query.until)
+        ]
+        page = tuple(found[: query.limit])
+        return Page(page, str(page[-1].number) if len(found) > query.limit else None)
 
     def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]:
         found = [

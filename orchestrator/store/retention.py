@@ -11,7 +11,6 @@ from orchestrator.core.ids import range_of_parts
 from orchestrator.core.status import FINAL
 from orchestrator.store.tables import (
     async_task,
-    audit,
     command_entity,
     command_sequence,
     event,
@@ -24,12 +23,11 @@ _c = command_entity.c
 BELONGINGS = (
     (event, event.c.command_id),
     (async_task, async_task.c.command_id),
-    (audit, audit.c.command_id),
     (idempotency_key, idempotency_key.c.command_id),
     (command_sequence, command_sequence.c.entity_id),
     (command_entity, command_entity.c.command_id),
 )
-"""Every table that holds something of a command, and the column that says of which."""
+"""Every table that holds something of a command, and the column that says of which. The audit outlives them."""
 
 
 class Retention:

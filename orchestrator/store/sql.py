@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
 from orchestrator.core.ports import Transaction
+from orchestrator.store.auditing import Auditing
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
 from orchestrator.store.granting import Granting
@@ -138,7 +139,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class SqlStore(Watching, Granting, Scheduling, Retention, Feed):
+class SqlStore(Watching, Granting, Scheduling, Auditing, Retention, Feed):
     """Implements `orchestrator.core.ports.Store` on a database.
 
     All methods raise UnavailableError when the database does not answer, is full or read-only, and

@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.access import Role, Token, digest_of
+from orchestrator.core.audit import Deed
 from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
+from orchestrator.store.auditing import write_deed
 from orchestrator.store.direct import Direct
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.tables import api_login, api_token
@@ -43,6 +45,7 @@ class SqlTokens:
         vendor: str | None = None,
         expires_at: datetime | None = None,
         acts_for_others: bool = False,
+        actor: str = "engine",
     ) -> str:
         """Makes a token and gives its secret. A token of that name that is no longer in force is replaced.
 
@@ -70,6 +73,10 @@ class SqlTokens:
                     expires_at=expires_at,
                     acts_for_others=acts_for_others,
                 )
+            )
+            write_deed(
+                connection,
+                Deed(actor=actor, verb="token create", at=now, subject=f"{name} ({Role(role)})"),
             )
         return secret
 
@@ -110,15 +117,16 @@ class SqlTokens:
                 _token(row) for row in connection.execute(sa.select(*COLUMNS).order_by(_t.name))
             ]
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, *, actor: str = "engine") -> None:
         """Takes a token out of force, at once and everywhere. Raises NotFoundError."""
         now = self._store.now()
         with self._store.writing() as connection:
             changed = connection.execute(
                 sa.update(api_token).where(_t.name == name, _in_force(now)).values(revoked_at=now)
             ).rowcount
-        if not changed:
-            raise NotFoundError(f"there is no token {name!r} in force")
+            if not changed:
+                raise NotFoundError(f"there is no token {name!r} in force")
+            write_deed(connection, Deed(actor=actor, verb="token revoke", at=now, subject=name))
 
 
 def _token(row: Any) -> Token:

@@ -11,18 +11,19 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
+from orchestrator.store.auditing import write_deed
 from orchestrator.store.direct import Direct
 from orchestrator.store.granting import GrantBook
 from orchestrator.store.locking import LockBook
 from orchestrator.store.statements import CHUNK, NOTIFIED, Statements, chunks
 from orchestrator.store.tables import (
     async_task,
-    audit,
     command_entity,
     command_sequence,
     entity_lock,
@@ -258,18 +259,8 @@ class SqlTransaction:
     def withdraw(self, about: GrantAbout, subject: str, vendor: str) -> bool:
         return GrantBook(self._connection).remove(about, subject, vendor)
 
-    def audit(
-        self, actor: str, verb: str, command_id: str | None, reason: str, at: datetime
-    ) -> None:
-        self._connection.execute(
-            sa.insert(audit).values(
-                actor=codec.storable(actor),
-                verb=verb,
-                command_id=command_id,
-                reason=codec.storable(reason),
-                at=at,
-            )
-        )
+    def audit(self, deed: Deed) -> None:
+        write_deed(self._connection, deed)
 
 
 def _insertions(new: Sequence[NewCommand]) -> dict[str, Any]:

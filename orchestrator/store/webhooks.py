@@ -13,6 +13,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.audit import Deed
 from orchestrator.core.errors import ConflictError, NotFoundError
 from orchestrator.core.external import UNDO, VENDOR_SYSTEM
 from orchestrator.core.status import TaskState
@@ -25,6 +26,7 @@ from orchestrator.core.webhook import (
     News,
     next_try,
 )
+from orchestrator.store.auditing import write_deed
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.tables import async_task, webhook_delivery, webhook_endpoint
 
@@ -52,7 +54,13 @@ class SqlWebhooks:
     # --- endpoints -------------------------------------------------------------------------------
 
     def register(
-        self, vendor: str, url: str, news: Sequence[str], topics: Sequence[str]
+        self,
+        vendor: str,
+        url: str,
+        news: Sequence[str],
+        topics: Sequence[str],
+        *,
+        actor: str = "engine",
     ) -> Endpoint:
         """Makes an endpoint with a new secret. Raises ConflictError when the vendor has too many."""
         if len(self.endpoints(vendor)) >= MOST_ENDPOINTS:
@@ -80,35 +88,51 @@ class SqlWebhooks:
         }
         with self._store.writing() as connection:
             connection.execute(sa.insert(webhook_endpoint).values(**values))
+            self._note_deed(connection, actor, "webhook add", f"{vendor} {url}")
         return made
 
     def change(
-        self, endpoint_id: str, url: str, news: Sequence[str], topics: Sequence[str]
+        self,
+        endpoint_id: str,
+        url: str,
+        news: Sequence[str],
+        topics: Sequence[str],
+        *,
+        actor: str = "engine",
     ) -> Endpoint:
         """Changes an endpoint; its secret stays. Raises NotFoundError."""
-        return self._set(endpoint_id, url=url, news=list(news), topics=list(topics))
+        values = {"url": url, "news": list(news), "topics": list(topics)}
+        return self._set(endpoint_id, actor, "webhook change", **values)
 
-    def rotate(self, endpoint_id: str) -> Endpoint:
+    def rotate(self, endpoint_id: str, *, actor: str = "engine") -> Endpoint:
         """Gives an endpoint a new secret; for a day both sign. Raises NotFoundError."""
         until = self._store.now() + OLD_SECRET_FOR
-        return self._set(endpoint_id, old_secret=_e.secret, old_until=until, secret=_new_secret())
+        values = {"old_secret": _e.secret, "old_until": until, "secret": _new_secret()}
+        return self._set(endpoint_id, actor, "webhook rotate", **values)
 
-    def _set(self, endpoint_id: str, **values: Any) -> Endpoint:
+    def _set(self, endpoint_id: str, actor: str, verb: str, **values: Any) -> Endpoint:
         one = _e.endpoint_id == endpoint_id
         with self._store.writing() as connection:
             connection.execute(sa.update(webhook_endpoint).where(one).values(**values))
             row = connection.execute(sa.select(webhook_endpoint).where(one)).first()
-        if row is None:
-            raise NotFoundError(f"there is no webhook {endpoint_id}")
+            if row is None:
+                raise NotFoundError(f"there is no webhook {endpoint_id}")
+            self._note_deed(connection, actor, verb, f"{row.vendor} {row.url}")
         return _endpoint(row)
 
-    def remove(self, endpoint_id: str) -> None:
+    def _note_deed(self, connection: sa.Connection, actor: str, verb: str, subject: str) -> None:
+        write_deed(connection, Deed(actor=actor, verb=verb, at=self._store.now(), subject=subject))
+
+    def remove(self, endpoint_id: str, *, actor: str = "engine") -> None:
         """Forgets an endpoint and its deliveries. Raises NotFoundError."""
+        one = _e.endpoint_id == endpoint_id
         with self._store.writing() as connection:
-            connection.execute(sa.delete(webhook_delivery).where(_d.endpoint_id == endpoint_id))
-            one = sa.delete(webhook_endpoint).where(_e.endpoint_id == endpoint_id)
-            if not connection.execute(one).rowcount:
+            row = connection.execute(sa.select(_e.vendor, _e.url).where(one)).first()
+            if row is None:
                 raise NotFoundError(f"there is no webhook {endpoint_id}")
+            connection.execute(sa.delete(webhook_delivery).where(_d.endpoint_id == endpoint_id))
+            connection.execute(sa.delete(webhook_endpoint).where(one))
+            self._note_deed(connection, actor, "webhook remove", f"{row.vendor} {row.url}")
 
     def endpoints(self, vendor: str | None = None) -> list[Endpoint]:
         """Gives the endpoints: all, or of one vendor."""
@@ -191,7 +215,9 @@ class SqlWebhooks:
         newest = statement.order_by(_d.changed_at.desc(), _d.delivery_id)
         return self._deliveries(newest.limit(limit))
 
-    def send_again(self, delivery_id: str, vendor: str | None = None) -> None:
+    def send_again(
+        self, delivery_id: str, vendor: str | None = None, *, actor: str = "engine"
+    ) -> None:
         """Begins a delivery anew that was given up. Raises NotFoundError."""
         now = self._store.now()
         one = (_d.delivery_id == delivery_id, _d.status == DeliveryStatus.DEAD.value)
@@ -201,8 +227,9 @@ class SqlWebhooks:
             changed = connection.execute(
                 sa.update(webhook_delivery).where(*one, *whose).values(**anew, changed_at=now)
             ).rowcount
-        if not changed:
-            raise NotFoundError(f"there is no delivery {delivery_id} that was given up")
+            if not changed:
+                raise NotFoundError(f"there is no delivery {delivery_id} that was given up")
+            self._note_deed(connection, actor, "webhook resend", f"delivery {delivery_id}")
 
     def forget(self, before: datetime) -> int:
         """Deletes what was delivered or given up before then, of tasks that are over; says how many."""

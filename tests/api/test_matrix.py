@@ -74,6 +74,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{V1}/feed"): ALL_READ,
     ("GET", f"{V1}/workers"): NO_VENDOR,
     ("GET", f"{V1}/locks"): NO_VENDOR,
+    ("GET", f"{V1}/audit"): NO_VENDOR,
     ("GET", f"{V1}/adapters"): NO_VENDOR,
     ("GET", f"{V1}/queues"): NO_VENDOR,
     ("GET", f"{V1}/whoami"): ALL_READ,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.core.audit import Deed
 from orchestrator.core.entity import NewCommand, Payload
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.locks import Lock, LockMode
@@ -156,7 +157,9 @@ def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
         tx.insert([NewCommand(command, Payload({}))])
         tx.finish([command._replace(revision=1)], [news(command)], values={command.command_id: 1})
         tx.remember_request("key", "digest", command.command_id)
-        tx.audit("alice", "stop", command.command_id, "why", NOW)
+        tx.audit(
+            Deed(actor="alice", verb="stop", command_id=command.command_id, reason="why", at=NOW)
+        )
         raise RuntimeError
 
     assert store.get(command.command_id) is None

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.audit import Deed
 from orchestrator.core.ids import root_id
 from orchestrator.core.ports import Store
 from orchestrator.core.query import CommandQuery, Offer
@@ -66,8 +67,8 @@ def test_what_belongs_to_a_vendor_is_told_from_a_user_of_its_name(store: Store) 
 def test_the_audit_knows_who_submitted(store: Store) -> None:
     ours = put(store, root(1)).command_id
     with store.begin() as tx:
-        tx.audit("carol", "stop", ours, "", NOW)
-        tx.audit("acme-2", "submit", ours, "", NOW)
+        tx.audit(Deed(actor="carol", verb="stop", command_id=ours, reason="", at=NOW))
+        tx.audit(Deed(actor="acme-2", verb="submit", command_id=ours, reason="", at=NOW))
 
     assert store.submitter(ours) == "acme-2"
     assert store.submitter(root_id(2)) is None

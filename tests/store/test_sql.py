@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from psycopg.raw_cursor import RawCursor
 
 from orchestrator.core.access import Role, digest_of
+from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import (
     BadInputError,
@@ -121,6 +122,18 @@ def test_the_store_tells_an_aware_time(sql_store: SqlStore) -> None:
     assert sql_store.now().utcoffset() == timedelta(0)
 
 
+def test_the_audit_outlives_what_was_done_to(sql_store: SqlStore) -> None:
+    with sql_store.begin() as tx:
+        for number in range(5):
+            tx.audit(Deed(actor="alice", verb=f"v{number}", at=NOW + number * SECOND))
+
+    would = sql_store.delete_audit_before(NOW + 3 * SECOND, dry_run=True)
+    done = sql_store.delete_audit_before(NOW + 3 * SECOND)
+
+    assert (would, done) == (3, 3)
+    assert [one.verb for one in sql_store.deeds(AuditQuery()).items] == ["v4", "v3"]
+
+
 def test_old_history_is_deleted_with_all_that_belongs_to_it(sql_store: SqlStore) -> None:
     old = put_tree(sql_store, 1, status=Status.SUCCEEDED, end_time=NOW)
     young = put_tree(sql_store, 2, status=Status.SUCCEEDED, end_time=NOW + 9 * SECOND)
@@ -130,7 +143,9 @@ def test_old_history_is_deleted_with_all_that_belongs_to_it(sql_store: SqlStore)
         put_tasks(sql_store, task(tree[1], number=int(tree[0].label[-1])))
         with sql_store.begin() as tx:
             tx.remember_request(tree[0].command_id, "d", tree[0].command_id)
-            tx.audit("alice", "stop", tree[1].command_id, "", NOW)
+            tx.audit(
+                Deed(actor="alice", verb="stop", command_id=tree[1].command_id, reason="", at=NOW)
+            )
 
     would = sql_store.delete_ended_before(NOW + SECOND, dry_run=True)
     done = sql_store.delete_ended_before(NOW + SECOND)
@@ -145,7 +160,7 @@ def test_old_history_is_deleted_with_all_that_belongs_to_it(sql_store: SqlStore)
             for table in metadata.sorted_tables
         }
     assert counts["event"] == 8
-    assert (counts["async_task"], counts["idempotency_key"], counts["audit"]) == (2, 2, 2)
+    assert (counts["async_task"], counts["idempotency_key"], counts["audit"]) == (2, 2, 3)
     assert counts["command_sequence"] == 6
 
 
@@ -198,7 +213,15 @@ def test_what_the_outside_says_is_stored_whatever_it_is(sql_store: SqlStore) -> 
     odd = {"nul\x00": ["half \ud800", 2**70, -(2**70), {"fine": "\\u0000"}]}
     with sql_store.begin() as tx:
         tx.insert_task(task(command, message="a\x00b", detail=odd, result="\udfff"))
-        tx.audit("an\x00operator", "stop", command.command_id, "be\x00cause", NOW)
+        tx.audit(
+            Deed(
+                actor="an\x00operator",
+                verb="stop",
+                command_id=command.command_id,
+                reason="be\x00cause",
+                at=NOW,
+            )
+        )
 
     (found,) = sql_store.tasks([command.command_id])
 

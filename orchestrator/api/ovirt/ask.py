@@ -141,6 +141,7 @@ class Ask:
                 status=status,
                 progress=progress,
                 message=message,
+                actor=self.caller.name,
             )
             for one in commands
         ]
