@@ -16,7 +16,7 @@ import structlog
 from orchestrator.core import event as ev
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.ports import WorkerRow
-from orchestrator.engine.place import here
+from orchestrator.engine.place import ProcessTable
 from orchestrator.engine.writer import Request
 from workers import points
 from workers.outage import Standby
@@ -41,7 +41,8 @@ class Lease:
         self._wired = wired
         self.worker_id = f"{role}-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._role, self._name = role, name
-        self._place = here()
+        table = ProcessTable()
+        self._place, self._born = table.here(), table.born(os.getpid())
         self._started_at = datetime.now(UTC)
         self._is_idle = is_idle
         self._stop = threading.Event()
@@ -74,6 +75,7 @@ class Lease:
                 alive_until=self._wired.clock.now() + timedelta(seconds=settings.lease_seconds),
                 kinds=self._wired.catalog.kinds,
                 place=self._place,
+                born=self._born,
             )
         )
 

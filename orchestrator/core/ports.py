@@ -247,6 +247,9 @@ class Transaction(Protocol):
     def audit(self, deed: Deed) -> None:
         """Notes who did what."""
 
+    def lease_of(self, worker_id: str) -> datetime | None:
+        """Gives until when a worker is alive and keeps that from being changed; None if it is not registered."""
+
     def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
         """Gives who was let do something about this command or kind."""
 
@@ -349,6 +352,8 @@ class Store(Protocol):
 
     # workers and the lease of the one that leads
     def heartbeat(self, worker: WorkerRow) -> None: ...
-    def farewell(self, worker_id: str) -> None: ...
+    def farewell(self, worker_id: str, *, seen: datetime | None = None) -> None:
+        """Strikes a worker off the register; with `seen`, only if its lease still ends then."""
+
     def workers(self) -> list[WorkerRow]: ...
     def lead(self, name: str, holder: str, seconds: float) -> bool: ...  # at most LEASE_MOST_S

@@ -6,7 +6,7 @@ that could get old.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,8 +17,9 @@ from orchestrator.core.errors import ConflictError, ContendedError, UnavailableE
 from orchestrator.core.ports import Clock, Sender, Signs, Store, WorkerRow
 from orchestrator.core.status import Status
 from orchestrator.engine.control import Control
-from orchestrator.engine.place import here, is_there, process_lives
+from orchestrator.engine.place import NOWHERE, ProcessTable
 from orchestrator.engine.report import Reporter
+from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ class Reconciler:
         clock: Clock,
         *,
         queued: Callable[[], int] = lambda: 0,
+        table: ProcessTable | None = None,
     ) -> None:
         self.writer = writer
         self.store: Store = writer.store
@@ -51,7 +53,8 @@ class Reconciler:
         self.sender = sender
         self.clock = clock
         self.queued = queued
-        self._here = here()
+        self._table = table or ProcessTable()
+        self._here = self._table.here()
         self._leading_since: datetime | None = None
         self._neighbours: list[WorkerRow] = []
         self._neighbours_at: datetime | None = None
@@ -95,17 +98,23 @@ class Reconciler:
             self._tell(one.command_id, ev.Woken(KNOWN_MOST if one.kind in known else None))
         return len(due)
 
-    def _tell(self, command_id: str, event: ev.Event) -> None:
+    def _tell(
+        self,
+        command_id: str,
+        event: ev.Event,
+        before: Callable[[UnitOfWork], None] | None = None,
+    ) -> bool:
         try:
-            done = self.writer.write(Request(command_id, event))
+            done = self.writer.write(Request(command_id, event, before=before))
         except (ConflictError, ContendedError):
-            return  # it has moved on since we looked, or somebody is at it now
+            return False  # it has moved on since we looked, or somebody is at it now
         except UnavailableError:
             raise
         except Exception:
             log.exception("command_in_the_way", command=command_id)
-            return  # whatever is wrong with it, those after it shall not wait for it
+            return False  # whatever is wrong with it, those after it shall not wait for it
         self.sender.launch(done.ready)
+        return done.accepted
 
     # --- dead workers ----------------------------------------------------------------------------
 
@@ -118,18 +127,28 @@ class Reconciler:
         for one, until in list(self._gone.items()):
             if one not in registered and now - until > REMEMBERED:
                 del self._gone[one]
-        dead = [one.worker_id for one in workers if self._is_dead(one, now)]
-        ids = [*dead, *self.store.strangers()]
-        if not ids:
-            return 0
-        held = self.store.claimed_by(ids)
+        leases: dict[str, datetime | None] = dict.fromkeys(self.store.strangers())
+        dead = {one.worker_id: one.alive_until for one in workers if self._is_dead(one, now)}
+        leases.update(dead)
+        held = self.store.claimed_by(list(leases)) if leases else []
         for command in held:
-            log.info("claim_released", command=command.command_id, worker=command.worker_id)
-            self._tell(command.command_id, ev.Abandoned(command.worker_id or ""))
-        for worker_id in dead:
+            self._release(command, leases)
+        for worker_id, seen in dead.items():
             if not self.store.claimed_by([worker_id]):
-                self.store.farewell(worker_id)
+                self.store.farewell(worker_id, seen=seen)
         return len(held)
+
+    def _release(self, command: CommandEntity, leases: Mapping[str, datetime | None]) -> None:
+        """Takes a claim from its worker, unless that has renewed its lease since it was looked at."""
+        worker_id = command.worker_id or ""
+        seen = leases[worker_id]
+
+        def check(unit: UnitOfWork) -> None:
+            if unit.tx.lease_of(worker_id) != seen:
+                raise ConflictError(f"worker {worker_id} has renewed its lease: it lives")
+
+        if self._tell(command.command_id, ev.Abandoned(worker_id), before=check):
+            log.info("claim_released", command=command.command_id, worker=worker_id)
 
     def _may_be_dead(self, signs: Signs, now: datetime) -> bool:
         """Looks whether the processes of this machine are there; now and then at who they are, and how."""
@@ -137,16 +156,19 @@ class Reconciler:
             return True
         if self._neighbours_at is None or not timedelta(0) <= now - self._neighbours_at < FRESH:
             self._neighbours_at = now
-            self._neighbours = [one for one in self.store.workers() if one.place == self._here]
-            return not all(process_lives(one.pid) for one in self._neighbours)
-        return not all(is_there(one.pid) for one in self._neighbours)
+            self._neighbours = [one for one in self.store.workers() if self._is_neighbour(one)]
+            return not all(self._table.lives(one.pid, one.born) for one in self._neighbours)
+        return not all(self._table.knows(one.pid) for one in self._neighbours)
+
+    def _is_neighbour(self, worker: WorkerRow) -> bool:
+        return worker.place == self._here != NOWHERE
 
     def _is_dead(self, worker: WorkerRow, now: datetime) -> bool:
         """Believes a process table at once, a lease only when it has itself been there to see it renewed.
 
         A table that has been wrong about a process is not asked about it again: who renews a lease lives.
         """
-        if worker.place == self._here and not process_lives(worker.pid):
+        if self._is_neighbour(worker) and not self._table.lives(worker.pid, worker.born):
             if worker.alive_until <= self._gone.setdefault(worker.worker_id, worker.alive_until):
                 return True
         since = self._leading_since or now

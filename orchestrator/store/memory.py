@@ -22,7 +22,6 @@ from orchestrator.core.ports import (
     Blocker,
     LockRow,
     Signs,
-    Straggler,
     Transaction,
     WorkerRow,
 )
@@ -218,6 +217,10 @@ class MemoryTransaction:
         self._books.audit.append(replace(deed, number=len(self._books.audit) + 1))
         self._undo.append(lambda: self._books.audit.__delitem__(-1))
 
+    def lease_of(self, worker_id: str) -> datetime | None:
+        worker = self._books.workers.get(worker_id)
+        return worker.alive_until if worker else None
+
 
 class MemoryStore(MemoryWatching, MemoryGranting):
     """Implements `orchestrator.core.ports.Store` in memory, with a clock that a test may turn."""
@@ -226,8 +229,6 @@ class MemoryStore(MemoryWatching, MemoryGranting):
         self.books = Books()
         self._now = now
         self._one_writer = threading.RLock()
-        self._workers: dict[str, WorkerRow] = {}
-        self._leases: dict[str, tuple[str, datetime]] = {}
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -315,7 +316,7 @@ class MemoryStore(MemoryWatching, MemoryGranting):
             due=bool(self.due(now, 1)),
             overdue_roots=bool(self.overdue_roots(now, 1)),
             overdue_tasks=bool(self.overdue_tasks(now, 1)),
-            silent_workers=any(one.alive_until < now for one in self._workers.values()),
+            silent_workers=any(one.alive_until < now for one in self.books.workers.values()),
             strangers=bool(self.strangers()),
         )
 
@@ -332,18 +333,6 @@ class MemoryStore(MemoryWatching, MemoryGranting):
             and one.stopping is None
             and one.status not in FINAL
         ][:limit]
-
-    def stragglers(self, limit: int) -> list[Straggler]:
-        found: list[Straggler] = []
-        live = [one for one in self.books.commands.values() if one.status not in FINAL]
-        for one in live:
-            parent = self.books.commands.get(one.parent_id or "")
-            is_due = one.status in (Status.READY, Status.DELAYED)
-            if one.stopping and is_due and one.wake_at is None:
-                found.append(Straggler(one.command_id, None, ""))
-            elif parent and parent.stopping and parent.status not in FINAL and not one.stopping:
-                found.append(Straggler(one.command_id, parent.stopping, parent.message or ""))
-        return found[:limit]
 
     def scopes(self) -> list[tuple[str, str]]:
         return sorted({(one.system, one.scope) for one in self._open_tasks()})
@@ -374,23 +363,26 @@ class MemoryStore(MemoryWatching, MemoryGranting):
 
     def strangers(self) -> list[str]:
         claimed = {one.worker_id for one in self.books.commands.values() if one.worker_id}
-        return sorted(claimed - set(self._workers))
+        return sorted(claimed - set(self.books.workers))
 
     # --- workers ---------------------------------------------------------------------------------
 
     def heartbeat(self, worker: WorkerRow) -> None:
-        self._workers[worker.worker_id] = worker
+        self.books.workers[worker.worker_id] = worker
 
-    def farewell(self, worker_id: str) -> None:
-        self._workers.pop(worker_id, None)
+    def farewell(self, worker_id: str, *, seen: datetime | None = None) -> None:
+        known = self.books.workers.get(worker_id)
+        if known is not None and seen not in (None, known.alive_until):
+            return
+        self.books.workers.pop(worker_id, None)
 
     def workers(self) -> list[WorkerRow]:
-        return list(self._workers.values())
+        return list(self.books.workers.values())
 
     def lead(self, name: str, holder: str, seconds: float) -> bool:
         now = self.now()
-        known, until = self._leases.get(name, (holder, now))
+        known, until = self.books.leases.get(name, (holder, now))
         if known != holder and now <= until <= now + timedelta(seconds=LEASE_MOST_S):
             return False
-        self._leases[name] = (holder, now + timedelta(seconds=seconds))
+        self.books.leases[name] = (holder, now + timedelta(seconds=seconds))
         return True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from orchestrator.core.access import Grant
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
-from orchestrator.core.ports import OpenDoor
+from orchestrator.core.ports import OpenDoor, WorkerRow
 from orchestrator.store.memory_locks import MemoryLocks
 
 
@@ -28,4 +29,6 @@ class Books:
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     doors: dict[str, OpenDoor] = field(default_factory=dict)
+    workers: dict[str, WorkerRow] = field(default_factory=dict)
+    leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     audit: list[Deed] = field(default_factory=list)

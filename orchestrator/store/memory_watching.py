@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 
 from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.ports import Straggler
 from orchestrator.core.progress import share_done
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
-from orchestrator.core.status import Status
+from orchestrator.core.status import FINAL, Status
 from orchestrator.store.memory_books import Books
 
 
@@ -17,6 +18,18 @@ class MemoryWatching:
     """Reads what people watch."""
 
     books: Books
+
+    def stragglers(self, limit: int) -> list[Straggler]:
+        found: list[Straggler] = []
+        live = [one for one in self.books.commands.values() if one.status not in FINAL]
+        for one in live:
+            parent = self.books.commands.get(one.parent_id or "")
+            is_due = one.status in (Status.READY, Status.DELAYED)
+            if one.stopping and is_due and one.wake_at is None:
+                found.append(Straggler(one.command_id, None, ""))
+            elif parent and parent.stopping and parent.status not in FINAL and not one.stopping:
+                found.append(Straggler(one.command_id, parent.stopping, parent.message or ""))
+        return found[:limit]
 
     def get_all(self, ids: Collection[str]) -> list[CommandEntity]:
         return [self.books.commands[one] for one in ids if one in self.books.commands]

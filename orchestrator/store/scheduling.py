@@ -160,10 +160,13 @@ class Scheduling:
                 )
             )
 
-    def farewell(self, worker_id: str) -> None:
-        """Strikes a worker off the register."""
+    def farewell(self, worker_id: str, *, seen: datetime | None = None) -> None:
+        """Strikes a worker off the register; with `seen`, only if its lease still ends then."""
+        statement = sa.delete(worker).where(_w.worker_id == worker_id)
+        if seen is not None:
+            statement = statement.where(_w.alive_until == seen)
         with self.writing() as connection:
-            connection.execute(sa.delete(worker).where(_w.worker_id == worker_id))
+            connection.execute(statement)
 
     def workers(self) -> list[WorkerRow]:
         """Gives all registered workers, dead or alive."""

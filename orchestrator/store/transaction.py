@@ -28,6 +28,7 @@ from orchestrator.store.tables import (
     command_sequence,
     entity_lock,
     idempotency_key,
+    worker,
 )
 
 
@@ -249,6 +250,11 @@ class SqlTransaction:
                 f"request {key!r} is being submitted by somebody else"
             ) from problem
         return None
+
+    def lease_of(self, worker_id: str) -> datetime | None:
+        statement = sa.select(worker.c.alive_until).where(worker.c.worker_id == worker_id)
+        found: datetime | None = self._connection.execute(statement.with_for_update()).scalar()
+        return found
 
     def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
         return GrantBook(self._connection).find(about, subject)

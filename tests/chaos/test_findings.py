@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,10 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator import Command, Locks, Plan, exclusive, external, sequence
+from orchestrator.core.entity import CommandEntity
 from orchestrator.core.ports import Store, WorkerRow
 from orchestrator.core.status import FINAL, Status
-from orchestrator.engine.place import here
+from orchestrator.engine.place import ProcessTable
 from orchestrator.engine.writer import Request
 from orchestrator.store.memory import MemoryStore
 from orchestrator.store.sql import SqlStore, make_engine
@@ -66,6 +67,9 @@ def test_a_command_whose_check_fails_has_no_parts_left_over(
     assert [one.status for one in found if one.label == "first"] == [Status.SKIPPED]
 
 
+HERE = ProcessTable().here()
+
+
 class Idle(Command, kind="findings.idle"):
     """Does nothing."""
 
@@ -78,7 +82,9 @@ def idle() -> Stage:
     return Stage((Idle,))
 
 
-def register(stage: Stage, *, place: str, pid: int, started_at: datetime) -> WorkerRow:
+def register(
+    stage: Stage, *, place: str, pid: int, started_at: datetime, born: int | None = None
+) -> WorkerRow:
     row = WorkerRow(
         worker_id="another",
         name="another",
@@ -88,6 +94,7 @@ def register(stage: Stage, *, place: str, pid: int, started_at: datetime) -> Wor
         started_at=started_at,
         alive_until=stage.clock.now() + timedelta(hours=1),
         place=place,
+        born=born,
     )
     stage.store.heartbeat(row)
     return row
@@ -109,7 +116,7 @@ def dead_pid() -> int:
 
 def test_a_worker_whose_clock_was_wrong_when_it_began_is_not_held_for_dead(idle: Stage) -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=7)
-    register(idle, place=here(), pid=os.getpid(), started_at=long_ago)
+    register(idle, place=HERE, pid=os.getpid(), started_at=long_ago)
     claimed_by_another(idle)
 
     assert idle.reconciler.release_the_dead() == 0
@@ -121,13 +128,13 @@ def test_a_process_id_means_nothing_in_another_place(idle: Stage) -> None:
 
     assert idle.reconciler.release_the_dead() == 0
 
-    idle.store.heartbeat(replace(row, worker_id="a neighbour", place=here()))
+    idle.store.heartbeat(replace(row, worker_id="a neighbour", place=HERE))
     assert idle.reconciler.release_the_dead() == 0
     assert {one.worker_id for one in idle.store.workers()} == {"another", "stage"}
 
 
 def test_a_worker_that_died_here_is_not_waited_for(idle: Stage) -> None:
-    register(idle, place=here(), pid=dead_pid(), started_at=datetime.now(UTC))
+    register(idle, place=HERE, pid=dead_pid(), started_at=datetime.now(UTC))
     command_id = claimed_by_another(idle)
 
     assert idle.reconciler.release_the_dead() == 1
@@ -135,7 +142,7 @@ def test_a_worker_that_died_here_is_not_waited_for(idle: Stage) -> None:
 
 
 def test_a_renewed_lease_outweighs_the_process_table(idle: Stage) -> None:
-    row = register(idle, place=here(), pid=dead_pid(), started_at=datetime.now(UTC))
+    row = register(idle, place=HERE, pid=dead_pid(), started_at=datetime.now(UTC))
     claimed_by_another(idle)
     assert idle.reconciler.release_the_dead() == 1  # no more than once
 
@@ -144,6 +151,38 @@ def test_a_renewed_lease_outweighs_the_process_table(idle: Stage) -> None:
 
     assert idle.reconciler.release_the_dead() == 0
     assert "another" in {one.worker_id for one in idle.store.workers()}
+
+
+def test_who_renews_its_lease_between_the_look_and_the_verdict_lives(
+    idle: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = register(idle, place=HERE, pid=dead_pid(), started_at=datetime.now(UTC))
+    command_id = claimed_by_another(idle)
+    claimed_by = idle.store.claimed_by
+
+    def renewed_meanwhile(ids: Collection[str]) -> list[CommandEntity]:
+        idle.store.heartbeat(replace(row, alive_until=row.alive_until + timedelta(seconds=1)))
+        return claimed_by(ids)
+
+    monkeypatch.setattr(idle.store, "claimed_by", renewed_meanwhile)
+    idle.reconciler.release_the_dead()
+
+    assert idle.orchestrator.get(command_id).status is Status.RUNNING
+    assert "another" in {one.worker_id for one in idle.store.workers()}
+
+
+def test_another_process_with_the_id_of_a_dead_one_is_not_taken_for_it(idle: Stage) -> None:
+    born = ProcessTable().born(os.getpid())
+    assert born is not None
+    row = register(idle, place=HERE, pid=os.getpid(), started_at=datetime.now(UTC), born=born)
+    command_id = claimed_by_another(idle)
+    assert idle.reconciler.release_the_dead() == 0
+    assert idle.orchestrator.get(command_id).status is Status.RUNNING
+
+    idle.store.farewell("another")
+    idle.store.heartbeat(replace(row, born=born - 1))
+
+    assert idle.reconciler.release_the_dead() == 1
 
 
 def test_nobody_waits_for_ever_for_rows_that_a_frozen_process_holds(postgres_url: str) -> None:

@@ -70,6 +70,22 @@ def test_what_goes_on_in_a_tree_that_is_being_stopped_is_found(store: Store) -> 
     ])  # fmt: skip
 
 
+def test_a_lease_is_read_as_it_is_and_a_farewell_may_depend_on_it(store: Store) -> None:
+    row = worker("w", alive_until=NOW, place="here", born=2**40)
+    store.heartbeat(row)
+    assert store.workers() == [row]
+    with store.begin() as tx:
+        assert tx.lease_of("w") == NOW
+        assert tx.lease_of("nobody") is None
+
+    store.heartbeat(replace(row, alive_until=NOW + SECOND))
+    store.farewell("w", seen=NOW)
+    assert [one.worker_id for one in store.workers()] == ["w"]
+
+    store.farewell("w", seen=NOW + SECOND)
+    assert store.workers() == []
+
+
 def test_one_look_tells_what_there_is_to_do(store: Store) -> None:
     put(store, root(1, wake_at=NOW + 9 * SECOND, deadline=NOW + 9 * SECOND))
     store.heartbeat(worker("known", alive_until=NOW + 9 * SECOND))
