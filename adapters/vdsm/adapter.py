@@ -11,8 +11,11 @@ from uuid import UUID
 
 import structlog
 
+from adapters.vdsm import conversions
+from adapters.vdsm.backups import BackupVerbs
 from adapters.vdsm.calls import Calls
 from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.conversions import CONVERT
 from adapters.vdsm.discovery import discovered_job, discovered_task
 from adapters.vdsm.host import Host
 from adapters.vdsm.machines import MachineVerbs
@@ -60,14 +63,20 @@ class Vdsm:
         """Gives what commands ask of the VMs on a pool's hosts."""
         return MachineVerbs(Calls(pool=self._pool(pool_id)))
 
+    def backups(self, pool_id: UUID | None = None) -> BackupVerbs:
+        """Gives what commands ask of backups of the VMs on a pool's hosts."""
+        return BackupVerbs(Calls(pool=self._pool(pool_id)))
+
     def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
         """Starts a task, or with `again` finds what became of an earlier start."""
         calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
+        if task.verb == CONVERT:
+            return conversions.start(calls, task, self.settings.sources, again=again)
         if task.verb in STORAGE_JOBS:
             return STORAGE_JOBS[task.verb].start(calls, task, again=again)
         if task.verb in STORAGE_TASKS:
             return STORAGE_TASKS[task.verb].start(calls, task, again=again)
-        known = ", ".join(sorted((*STORAGE_JOBS, *STORAGE_TASKS)))
+        known = ", ".join(sorted((*STORAGE_JOBS, *STORAGE_TASKS, CONVERT)))
         raise Refused(f"the VDSM adapter cannot start {task.verb!r}; it knows {known}")
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
@@ -79,11 +88,12 @@ class Vdsm:
         calls = Calls(pool=self._in_scope(scope))
         others = [task for task in tasks if task.verb in STORAGE_TASKS]
         questions = [partial(self._poll_tasks, calls, others)] if others else []
-        jobs: dict[str, list[AsyncTaskRef]] = {}
-        for task in tasks:
-            if task.verb in STORAGE_JOBS:
-                jobs.setdefault(str(task.detail.get("host")), []).append(task)
+        jobs = _by_host(task for task in tasks if task.verb in STORAGE_JOBS)
         questions += [partial(self._poll_jobs, calls, where, some) for where, some in jobs.items()]
+        converted = _by_host(task for task in tasks if task.verb == CONVERT)
+        questions += [
+            partial(conversions.poll, calls, where, some) for where, some in converted.items()
+        ]
         return self._answers(questions)
 
     def discover(self, scope: str) -> Iterable[TaskReport]:
@@ -107,15 +117,20 @@ class Vdsm:
     def stop(self, task: AsyncTaskRef) -> None:
         """Asks a task to end; one that is unknown or aborts already is fine. A job ends by itself."""
         calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
-        if task.verb not in STORAGE_JOBS and task.external_id is not None:
+        if task.verb == CONVERT:
+            conversions.stop(calls, task)
+        elif task.verb not in STORAGE_JOBS and task.external_id is not None:
             _unless(calls, "Task.stop", task.external_id, fine=(UNKNOWN_TASK, ABORTED))
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Has VDSM forget an ended task; jobs it forgets by itself."""
         if task.verb in STORAGE_JOBS or task.external_id is None:
             return
+        calls = Calls(pool=self._in_scope(task.scope))
+        if task.verb == CONVERT:
+            conversions.clear(calls, task)
+            return
         try:
-            calls = Calls(pool=self._in_scope(task.scope))
             _unless(calls, "Task.clear", task.external_id, fine=(UNKNOWN_TASK,))
         except VdsmError as error:
             if error.code == NOT_CLEARABLE:
@@ -196,6 +211,13 @@ class Vdsm:
                 after=timedelta(minutes=1),
             )
         return found
+
+
+def _by_host(tasks: Iterable[AsyncTaskRef]) -> dict[str, list[AsyncTaskRef]]:
+    found: dict[str, list[AsyncTaskRef]] = {}
+    for task in tasks:
+        found.setdefault(str(task.detail.get("host")), []).append(task)
+    return found
 
 
 def _unless(calls: Calls, method: str, task_id: str, *, fine: tuple[int, ...]) -> None:

@@ -105,18 +105,27 @@ def moved_domain(domain: Domain, image_id: UUID, volume: VolumeAddress) -> Domai
     return replace(domain, drives=drives)
 
 
-def renewed_xml(text: str, *, vm_id: UUID, name: str) -> str:
-    """Gives a domain's XML under another id and name, without its disks."""
+def renewed_xml(
+    text: str, *, vm_id: UUID, name: str, pool_id: UUID, drives: tuple[Drive, ...] = ()
+) -> str:
+    """Gives a domain's XML under another id and name, with these disks instead of its own.
+
+    Its network cards get addresses of their own: two VMs with one MAC address would disturb each other.
+    """
     root = _parse(text)
     for tag, value in (("uuid", str(vm_id)), ("name", name)):
         found = root.find(tag)
         if found is not None:
             found.text = value
     for devices in root.findall("devices"):
-        for disk in devices.findall("disk"):
+        for disk in (*devices.findall("disk"), *devices.findall("lease")):
             devices.remove(disk)
+        for card in devices.findall("interface"):
+            for address in card.findall("mac"):
+                card.remove(address)
     for metadata in root.findall("metadata"):
         root.remove(metadata)
+    _add_devices(root, drives, pool_id)
     return ET.tostring(root, encoding="unicode")
 
 
@@ -159,11 +168,13 @@ def _volume_of(path: str) -> VolumeAddress | None:
 
 
 def _add_devices(root: ET.Element, drives: tuple[Drive, ...], pool_id: UUID) -> None:
-    devices = ET.SubElement(root, "devices")
+    devices = root.find("devices")
+    if devices is None:
+        devices = ET.SubElement(root, "devices")
     metadata = ET.SubElement(root, "metadata")
     known = ET.SubElement(metadata, f"{{{OVIRT}}}vm")
     for number, one in enumerate(drives):
-        name = _target(number)
+        name = target_name(number)
         _add_disk(devices, one, name, pool_id)
         device = ET.SubElement(known, f"{{{OVIRT}}}device", {"devtype": "disk", "name": name})
         for key, value in _identity(one, pool_id).items():
@@ -208,7 +219,7 @@ def _path(volume: VolumeAddress, pool_id: UUID) -> str:
     )
 
 
-def _target(number: int) -> str:
+def target_name(number: int) -> str:
     """Gives the name of the nth disk in the guest: sda, sdb, ... sdz, sdaa."""
     name, rest = "", number
     while rest >= 0:

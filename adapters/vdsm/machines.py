@@ -53,7 +53,7 @@ class MachineVerbs:
 
     def domain(self, vm_id: UUID) -> Domain:
         """Gives a running VM with its drives; `Refused` when it is not running anywhere."""
-        return _parsed(vm_id, self._domain_xml(vm_id)[1])
+        return self.running_on(vm_id)[1]
 
     def running_xml(self, vm_id: UUID) -> str | None:
         """Gives the domain XML of a running VM; None when it is down or gone."""
@@ -62,6 +62,11 @@ class MachineVerbs:
             return None
         listed = self._ask(found[0], "Host.dumpxmls", vmList=[str(vm_id)])
         return None if str(vm_id) not in listed else str(listed[str(vm_id)])
+
+    def running_on(self, vm_id: UUID) -> tuple[Host, Domain]:
+        """Gives the host that runs the VM, and the VM; `Refused` when it is not running anywhere."""
+        host, xml = self._domain_xml(vm_id)
+        return host, _parsed(vm_id, xml)
 
     def stop_vm(self, vm_id: UUID) -> None:
         """Shuts the VM down; one that is down or gone is fine."""
@@ -84,12 +89,21 @@ class MachineVerbs:
         params = {"vmId": str(vm_id), "xml": xml}
         self._unless((VM_EXISTS,), host, "VM.create", vmID=str(vm_id), vmParams=params)
 
-    def create_vm(self, vm_id: UUID, name: str, *, like: str | None = None) -> None:
-        """Boots a new VM without disks, with the hardware of the domain XML `like` if one is given."""
+    def create_vm(
+        self,
+        vm_id: UUID,
+        name: str,
+        *,
+        like: str | None = None,
+        volumes: Iterable[VolumeAddress] = (),
+    ) -> None:
+        """Boots a new VM on these volumes, with the hardware of the domain XML `like` if one is given."""
+        drives = tuple(Drive(volume=one) for one in volumes)
         if like is None:
-            xml = domain_xml(Domain(vm_id=vm_id, name=name), pool_id=self._pool_id)
+            domain = Domain(vm_id=vm_id, name=name, drives=drives)
+            xml = domain_xml(domain, pool_id=self._pool_id)
         else:
-            xml = renewed_xml(like, vm_id=vm_id, name=name)
+            xml = renewed_xml(like, vm_id=vm_id, name=name, drives=drives, pool_id=self._pool_id)
         self.start_vm(vm_id, xml)
 
     def destroy_vm(self, vm_id: UUID) -> None:
@@ -108,7 +122,7 @@ class MachineVerbs:
 
     def snapshot_vm(self, vm_id: UUID, overlays: Iterable[VolumeAddress]) -> None:
         """Has the VM write to these new volumes; drives that do so already are left alone."""
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         missing = [
             {
                 "domainID": str(one.storage_domain_id),
@@ -128,7 +142,7 @@ class MachineVerbs:
         Done is when no job of that name runs and the storage tells that nothing lies on the base but what
         lay on the top.
         """
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         job_id = str(uuid5(top.volume_id, str(base_id)))
         (stats,) = self._ask(host, "VM.getStats", vmID=str(vm_id))
         active = _volume(domain, top.image_id)
@@ -149,7 +163,7 @@ class MachineVerbs:
 
     def replicate_start(self, vm_id: UUID, image_id: UUID, destination: VolumeAddress) -> None:
         """Mirrors a drive's writes to another volume too; a mirror to that volume is fine."""
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         drive = _on_drive(domain, image_id)
         if destination in (drive.mirror, drive.volume):
             return
@@ -163,20 +177,20 @@ class MachineVerbs:
 
     def replicate_finish(self, vm_id: UUID, image_id: UUID, destination: VolumeAddress) -> None:
         """Pivots a drive to the volume that mirrors it; `TryAgain` until that one has all."""
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         self._end_mirror(host, domain, image_id, destination)
-        if _volume(self._running(vm_id)[1], image_id) != destination:
+        if _volume(self.running_on(vm_id)[1], image_id) != destination:
             raise Refused(f"VM {vm_id} did not take its disk {image_id} to {destination}")
 
     def replicate_cancel(self, vm_id: UUID, image_id: UUID) -> None:
         """Ends a drive's mirror and stays where it was; no mirror, or no running VM, is fine."""
         if self.running_xml(vm_id) is not None:
-            host, domain = self._running(vm_id)
+            host, domain = self.running_on(vm_id)
             self._end_mirror(host, domain, image_id, None)
 
     def attach_lun(self, vm_id: UUID, lun_id: str) -> None:
         """Gives the VM a LUN as a disk; attached already is fine."""
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         if not domain.has_lun(lun_id):
             xml = plug_xml(Drive(lun_id=lun_id), pool_id=self._pool_id)
             params = {"vmId": str(vm_id), "xml": xml}
@@ -186,7 +200,7 @@ class MachineVerbs:
         """Takes a LUN from the VM; not attached, or no running VM, is fine."""
         if self.running_xml(vm_id) is None:
             return
-        host, domain = self._running(vm_id)
+        host, domain = self.running_on(vm_id)
         if domain.has_lun(lun_id):
             xml = plug_xml(Drive(lun_id=lun_id), pool_id=self._pool_id, unplug=True)
             params = {"vmId": str(vm_id), "xml": xml}
@@ -258,10 +272,6 @@ class MachineVerbs:
             if str(vm_id) in listed:
                 return found[0], str(listed[str(vm_id)])
         raise Refused(f"VM {vm_id} is not running on any host of pool {self._calls.pool.id}")
-
-    def _running(self, vm_id: UUID) -> tuple[Host, Domain]:
-        host, xml = self._domain_xml(vm_id)
-        return host, _parsed(vm_id, xml)
 
     def _named(self, address: VolumeAddress) -> dict[str, str]:
         return {

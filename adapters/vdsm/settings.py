@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.vdsm.client import TlsFiles
@@ -110,6 +110,16 @@ class PoolSettings(BaseModel):
         return self.master_domain or self.storage_domain
 
 
+class ExternalSource(BaseModel):
+    """Another hypervisor that VMs are imported from: its libvirt address, and who we are there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str
+    username: str = ""
+    password: SecretStr = SecretStr("")
+
+
 class VdsmSettings(BaseSettings):
     """Settings of the VDSM adapter. Times are seconds, an address is host:port.
 
@@ -134,6 +144,8 @@ class VdsmSettings(BaseSettings):
     poll_timeout_s: Seconds = 30.0
     fence_after_s: Seconds = 120.0
     """How long a host must have been away before another one takes from it the right to write."""
+    sources: dict[str, ExternalSource] = {}
+    """Other hypervisors by the names that imports call them by; so no command holds a password."""
     outbox: Path | None = None
     """The directory that holds the owners' mailboxes; without it nobody can be notified."""
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from adapters.vdsm.calls import Calls
+from adapters.vdsm.conversions import CONVERT
+from adapters.vdsm.prepared import prepare, release
 from adapters.vdsm.reports import SYSTEM
 from adapters.vdsm.storage_jobs import fence_for
-from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
+from adapters.vdsm.volume import (
+    ConvertedVm,
+    CopiedData,
+    PreparedVolumes,
+    Volume,
+    VolumeAddress,
+)
 from orchestrator import AsyncTask, Refused
 
 
@@ -49,18 +58,20 @@ class StorageVerbs:
         size_bytes: int,
         parent_id: UUID | None = None,
         preallocated: bool = False,
+        is_scratch: bool = False,
     ) -> AsyncTask[Volume]:
         """Describes the creation of a volume under an id of ours, and of its image with the first
         one.
 
-        With a parent it is an overlay. A legal volume of that id that is there already is a
-        success.
+        With a parent it is an overlay; with `is_scratch` it is for what a VM overwrites during a backup. A
+        legal volume of that id that is there already is a success.
         """
         request = {
             "address": address.model_dump(mode="json"),
             "size_bytes": size_bytes,
             "parent_id": None if parent_id is None else str(parent_id),
             "preallocated": preallocated,
+            "is_scratch": is_scratch,
         }
         return self._task("Volume.create", request, f"Create volume {address}")
 
@@ -105,6 +116,37 @@ class StorageVerbs:
             "fence": fence_for(volume.generation),
         }
         return self._task("SDM.update_volume", request, f"Make volume {volume.address} legal")
+
+    def convert_vm(
+        self, source: str, vm_name: str, volumes: Collection[VolumeAddress]
+    ) -> AsyncTask[ConvertedVm]:
+        """Describes that a host fetches a VM's disks from another hypervisor, in order, into these volumes.
+
+        `source` is a name of the settings. The volumes are of one storage domain.
+        """
+        disks = [{"imageID": str(one.image_id), "volumeID": str(one.volume_id)} for one in volumes]
+        domains = {str(one.storage_domain_id) for one in volumes}
+        if len(domains) != 1:
+            raise Refused(
+                f"the disks of VM {vm_name!r} are to be in one storage domain, got {domains}"
+            )
+        vminfo = {"vmName": vm_name, "domainID": domains.pop(), "disks": disks}
+        request = {"source": source, "vminfo": {**vminfo, "format": "raw", "allocation": "sparse"}}
+        return self._task(CONVERT, request, f"Fetch VM {vm_name} from {source}")
+
+    def prepare(self, addresses: Collection[VolumeAddress]) -> PreparedVolumes:
+        """Makes volumes readable on one host, as paths, until they are released."""
+        host = self._calls.pool.workers()[0]
+        paths = {one.image_id: prepare(self._calls, host, one) for one in addresses}
+        return PreparedVolumes(host=host.address, volumes=tuple(addresses), paths=paths)
+
+    def release(self, prepared: PreparedVolumes) -> None:
+        """Takes the paths back; may be called twice."""
+        host = self._calls.pool.host(prepared.host)
+        if host is None:
+            return  # it was taken out of the settings
+        for one in prepared.volumes:
+            release(self._calls, host, one)
 
     def find_volume(self, address: VolumeAddress) -> Volume | None:
         """Gives the volume as it is now, or None."""
@@ -151,12 +193,20 @@ class StorageVerbs:
 
 
 def _in_order(image_id: UUID, volumes: list[Volume]) -> tuple[Volume, ...]:
-    above = {one.parent_id: one for one in volumes}
+    """Follows the volumes from the base up. Where a chain forks, an illegal leaf was merged and is to be deleted."""
+    above: dict[UUID | None, list[Volume]] = {}
+    for one in volumes:
+        above.setdefault(one.parent_id, []).append(one)
     chain: list[Volume] = []
-    below: UUID | None = None
-    while (found := above.get(below)) is not None and len(chain) < len(volumes):
-        chain.append(found)
-        below = found.address.volume_id
-    if len(chain) != len(volumes):
+    below, left_out = None, 0
+    while found := above.pop(below, []):
+        chain_on = [one for one in found if one.is_legal or one.address.volume_id in above]
+        going_on = chain_on if len(found) > 1 else found
+        if len(going_on) != 1:
+            break
+        left_out += len(found) - 1
+        chain += going_on
+        below = going_on[0].address.volume_id
+    if len(chain) + left_out != len(volumes):
         raise Refused(f"the volumes of image {image_id} are not one chain; look at it on the host")
     return tuple(chain)

@@ -116,16 +116,15 @@ class StorageJob:
         before = int(task.request["generation"])
         found = calls.volume(VolumeAddress.model_validate(task.request["written"]))
         status = TaskStatus.LOST
+        ended = TaskStatus.ABORTED if task.stop_requested else TaskStatus.FAILED
         if found is None:
             status, message = TaskStatus.FAILED, "the volume that it wrote to is gone"
         elif found.generation == (before + 1) % GENERATIONS:
             status, message = TaskStatus.SUCCEEDED, "the volume tells that it was written in full"
         elif found.generation == before:
-            status, message = TaskStatus.FAILED, "the job is gone and left the volume unfinished"
-            if task.stop_requested:
-                status = TaskStatus.ABORTED
+            status, message = ended, "the job is gone and left the volume unfinished"
         elif found.generation == task.request["fence"]:
-            status, message = TaskStatus.ABORTED, "its host was away, and another took the volume"
+            status, message = ended, "its host was away, and another took the volume"
         else:
             message = f"expected generation {before} or {before + 1}, got {found.generation}"
         return report(

@@ -23,6 +23,7 @@ from adapters.vdsm.volume import Volume, VolumeAddress
 from orchestrator import AsyncTaskRef, TaskReport, TaskStatus, TryAgain
 
 VOLUME_EXISTS = 212
+COW, RAW = 4, 5
 _UNDER_WAY = frozenset({"init", "preparing", "blocked", "acquiring", "queued", "running"})
 
 
@@ -123,13 +124,13 @@ def _image_is_gone(calls: Calls, request: Mapping[str, Any]) -> bool:
 
 def _new_volume_params(calls: Calls, request: Mapping[str, Any]) -> dict[str, Any]:
     address = VolumeAddress.model_validate(request["address"])
-    parent = request["parent_id"]
+    parent, is_scratch = request["parent_id"], request.get("is_scratch", False)
     return {
         **calls.on_volume(address),
         "size": str(request["size_bytes"]),
-        "volFormat": 5 if parent is None else 4,  # 5 is raw, 4 is copy on write
+        "volFormat": COW if parent or is_scratch else RAW,
         "preallocate": 1 if request["preallocated"] else 2,
-        "diskType": "DATA",
+        "diskType": "SCRD" if is_scratch else "DATA",
         "desc": "",
         "srcImgUUID": request["address"]["image_id"] if parent else BLANK_ID,
         "srcVolUUID": parent or BLANK_ID,

@@ -39,3 +39,21 @@ class CopiedData(BaseModel):
 
     destination: VolumeAddress
     generation: int
+
+
+class ConvertedVm(BaseModel):
+    """What a conversion tells of the VM that it fetched: its description as OVF."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ovf: str
+
+
+class PreparedVolumes(BaseModel):
+    """Volumes that can be read on one host: the path of each, by its image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    volumes: tuple[VolumeAddress, ...]
+    paths: dict[UUID, str]

@@ -49,26 +49,38 @@ class CopyDisk(InPool, kind="disk.copy", label="Copy disk {image_id}"):
         storage = vdsm.storage(self.storage_pool_id)
         chain = storage.chain(self.image_id, storage_domain_id=self.storage_domain_id)
         target = self.new_storage_domain_id or storage.storage_domain_id
-        return sequence(
-            sequence(self._create(target, one) for one in chain),  # a base before what lies on it
-            CopyVolumes(
-                sources=tuple(one.address for one in chain), storage_pool_id=self.storage_pool_id
-            ),
-            CheckCopy(storage_pool_id=self.storage_pool_id),
-        )
+        return copied(chain, self.new_image_id, target, self.storage_pool_id)
 
-    def _create(self, domain_id: UUID, source: Volume) -> CreateVolume:
+
+def copied(
+    chain: tuple[Volume, ...], new_image_id: UUID, domain_id: UUID, pool_id: UUID | None
+) -> Plan:
+    """Gives the parts that create an image like this chain, copy its data, and check the copy."""
+
+    def create(source: Volume) -> CreateVolume:
         parent_id = source.parent_id
         return CreateVolume(
-            address=VolumeAddress(
-                storage_domain_id=domain_id,
-                image_id=self.new_image_id,
-                volume_id=self._new_id(source.address.volume_id),
-            ),
+            address=copy_of(source.address, new_image_id, domain_id),
             size_bytes=source.size_bytes,
-            parent_id=None if parent_id is None else self._new_id(parent_id),
-            storage_pool_id=self.storage_pool_id,
+            parent_id=None if parent_id is None else _new_id(new_image_id, parent_id),
+            storage_pool_id=pool_id,
         )
 
-    def _new_id(self, volume_id: UUID) -> UUID:
-        return uuid5(self.new_image_id, str(volume_id))
+    return sequence(
+        sequence(create(one) for one in chain),  # a base before what lies on it
+        CopyVolumes(sources=tuple(one.address for one in chain), storage_pool_id=pool_id),
+        CheckCopy(storage_pool_id=pool_id),
+    )
+
+
+def copy_of(source: VolumeAddress, new_image_id: UUID, domain_id: UUID) -> VolumeAddress:
+    """Gives where a volume's copy is in the new image."""
+    return VolumeAddress(
+        storage_domain_id=domain_id,
+        image_id=new_image_id,
+        volume_id=_new_id(new_image_id, source.volume_id),
+    )
+
+
+def _new_id(new_image_id: UUID, volume_id: UUID) -> UUID:
+    return uuid5(new_image_id, str(volume_id))

@@ -10,6 +10,7 @@ from pydantic import Field
 from adapters.vdsm.adapter import Vdsm
 from adapters.vdsm.commands.in_pool import InPool
 from adapters.vdsm.commands.stop_vm import KnownVm
+from adapters.vdsm.volume import VolumeAddress
 from orchestrator import Locks, exclusive
 
 
@@ -18,13 +19,15 @@ class CreateVm(InPool, kind="vm.create", label="Create VM {name}", timeout=timed
 
     vm_id: UUID = Field(default_factory=uuid4)
     name: str
+    volumes: tuple[VolumeAddress, ...] = ()
 
     def locks(self) -> Locks:
         return exclusive("vm", self.vm_id)
 
     def execute(self, vdsm: Vdsm, like: KnownVm | None) -> None:
         xml = None if like is None else like.xml
-        vdsm.machines(self.storage_pool_id).create_vm(self.vm_id, self.name, like=xml)
+        machines = vdsm.machines(self.storage_pool_id)
+        machines.create_vm(self.vm_id, self.name, like=xml, volumes=self.volumes)
 
     def compensate(self, vdsm: Vdsm) -> None:
         vdsm.machines(self.storage_pool_id).destroy_vm(self.vm_id)

@@ -7,13 +7,17 @@ from uuid import UUID
 
 from adapters.vdsm.adapter import Vdsm
 from adapters.vdsm.commands.in_pool import InPool
-from orchestrator import AsyncTask, Locks, exclusive
+from orchestrator import AsyncTask, Locks, Retry, exclusive
 
 
 class RemoveImage(
-    InPool, kind="image.remove", label="Remove image {image_id}", timeout=timedelta(hours=1)
+    InPool,
+    kind="image.remove",
+    label="Remove image {image_id}",
+    timeout=timedelta(hours=1),
+    retry=Retry(attempts=3),
 ):
-    """Removes an image; one that is gone is fine. `post_zero` overwrites its data first."""
+    """Removes an image; one that is gone is fine, so it is tried again. `post_zero` overwrites its data first."""
 
     image_id: UUID
     storage_domain_id: UUID | None = None

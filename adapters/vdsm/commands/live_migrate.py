@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 from pydantic import Field
 
 from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.commands.fold import folded
 from adapters.vdsm.commands.image import RemoveImage
 from adapters.vdsm.commands.in_pool import InPool
-from adapters.vdsm.commands.remove_snapshot import FoldOverlay
 from adapters.vdsm.commands.snapshot import CreateSnapshot, overlay_id
-from adapters.vdsm.commands.volume import CopyVolumes, CreateVolume, DeleteVolume
+from adapters.vdsm.commands.volume import CopyVolumes, CreateVolume
 from adapters.vdsm.volume import VolumeAddress
 from orchestrator import Locks, Plan, Refused, best_effort, exclusive, sequence
 
@@ -120,17 +120,7 @@ class LiveMigrateDisk(InPool, kind="disk.live_migrate", label="Live migrate disk
                     storage_pool_id=pool,
                 )
             ),
-            best_effort(
-                sequence(
-                    FoldOverlay(
-                        vm_id=self.vm_id,
-                        overlay=overlay,
-                        base_id=newest.address.volume_id,
-                        storage_pool_id=pool,
-                    ),
-                    DeleteVolume(address=overlay, storage_pool_id=pool),
-                )
-            ),
+            best_effort(folded(self.vm_id, overlay, newest.address.volume_id, pool)),
         )
 
     def _there(self, volume_id: UUID) -> VolumeAddress:

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 from pydantic import Field
 
 from adapters.vdsm.adapter import Vdsm
+from adapters.vdsm.commands.fold import folded
 from adapters.vdsm.commands.in_pool import InPool
 from adapters.vdsm.commands.merge import MergeDown
 from adapters.vdsm.commands.snapshot import overlay_id
 from adapters.vdsm.commands.volume import DeleteVolume
 from adapters.vdsm.volume import VolumeAddress
 from orchestrator import Command, Locks, Plan, Refused, exclusive, parallel, sequence
-
-
-class FoldOverlay(
-    InPool,
-    kind="vm.snapshot.fold",
-    label="Fold volume {overlay} into its base",
-    timeout=timedelta(hours=12),
-):
-    """Has a running VM merge a volume into the one below."""
-
-    vm_id: UUID
-    overlay: VolumeAddress
-    base_id: UUID
-
-    def execute(self, vdsm: Vdsm) -> None:
-        machines = vdsm.machines(self.storage_pool_id)
-        machines.merge_live(self.vm_id, self.overlay, self.base_id)
 
 
 class RemoveSnapshot(
@@ -51,22 +34,27 @@ class RemoveSnapshot(
     def plan(self, vdsm: Vdsm) -> Plan:
         storage = vdsm.storage(self.storage_pool_id)
         runs = vdsm.machines(self.storage_pool_id).running_xml(self.vm_id) is not None
-        parts = []
+        pool, parts = self.storage_pool_id, []
         for image_id in self.image_ids:
-            chain = {one.address.volume_id: one for one in storage.chain(image_id)}
-            found = chain.get(overlay_id(self.snapshot_id, image_id))
+            found = storage.find_volume(
+                VolumeAddress(
+                    storage_domain_id=storage.storage_domain_id,
+                    image_id=image_id,
+                    volume_id=overlay_id(self.snapshot_id, image_id),
+                )
+            )
             if found is None:
                 continue  # an earlier try got this far
             if found.parent_id is None:
                 raise Refused(f"volume {found.address} lies on nothing; it is no snapshot's")
-            parts.append(self._fold(found.address, found.parent_id, runs=runs))
+            if found.is_legal:
+                parts.append(self._fold(found.address, found.parent_id, runs=runs))
+            else:  # an earlier try merged it. The base may have been written to since: never merge it again
+                parts.append(DeleteVolume(address=found.address, storage_pool_id=pool))
         return sequence(parallel(parts)) if parts else sequence()
 
     def _fold(self, overlay: VolumeAddress, base_id: UUID, *, runs: bool) -> Command | Plan:
         pool = self.storage_pool_id
         if not runs:
             return MergeDown(overlay=overlay, base_id=base_id, storage_pool_id=pool)
-        return sequence(
-            FoldOverlay(vm_id=self.vm_id, overlay=overlay, base_id=base_id, storage_pool_id=pool),
-            DeleteVolume(address=overlay, storage_pool_id=pool),
-        )
+        return folded(self.vm_id, overlay, base_id, pool)

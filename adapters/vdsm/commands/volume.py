@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.vdsm.adapter import Vdsm
 from adapters.vdsm.commands.in_pool import InPool
 from adapters.vdsm.volume import CopiedData, Volume, VolumeAddress
-from orchestrator import AsyncTask, Plan, parallel
+from orchestrator import AsyncTask, Plan, Retry, parallel
 
 
 class CreateVolume(
@@ -19,10 +19,14 @@ class CreateVolume(
     address: VolumeAddress
     size_bytes: int
     parent_id: UUID | None = None
+    is_scratch: bool = False
 
     def execute(self, vdsm: Vdsm) -> AsyncTask[Volume]:
         return vdsm.storage(self.storage_pool_id).create_volume(
-            self.address, size_bytes=self.size_bytes, parent_id=self.parent_id
+            self.address,
+            size_bytes=self.size_bytes,
+            parent_id=self.parent_id,
+            is_scratch=self.is_scratch,
         )
 
     def compensate(self, vdsm: Vdsm) -> AsyncTask[None]:
@@ -30,9 +34,13 @@ class CreateVolume(
 
 
 class DeleteVolume(
-    InPool, kind="volume.delete", label="Delete volume {address}", timeout=timedelta(minutes=30)
+    InPool,
+    kind="volume.delete",
+    label="Delete volume {address}",
+    timeout=timedelta(minutes=30),
+    retry=Retry(attempts=3),
 ):
-    """Deletes a volume; one that is gone is fine."""
+    """Deletes a volume; one that is gone is fine, so it is tried again."""
 
     address: VolumeAddress
 

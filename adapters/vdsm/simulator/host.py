@@ -130,8 +130,6 @@ def host_verbs(host: Host) -> dict[str, Verb]:
         "Task.stop": done(lambda params: tasks.stop(params["taskID"])),
         "Task.revert": done(lambda params: tasks.revert(params["taskID"])),
         "Task.clear": done(lambda params: tasks.clear(params["taskID"])),
-        "Host.abortV2VJob": _no_such_job,
-        "Host.deleteV2VJob": _no_such_job,
     }
 
 
@@ -143,10 +141,6 @@ def done(verb: Callable[[Params], None]) -> Verb:
         return True
 
     return answer
-
-
-def _no_such_job(params: Params) -> None:
-    raise RefusalError(66, "Job Id does not exists")
 
 
 def _info(task: Task) -> dict[str, Any]:

@@ -110,12 +110,21 @@ class Machines:
             write_json(self._file(vm_id), vm)
             return vm
 
+    def running(self, vm_id: str) -> dict[str, Any]:
+        """Gives a VM that runs; 1 when there is none."""
+        return self._running(vm_id, code=1)
+
+    def note(self, vm_id: str, **changes: Any) -> None:
+        """Changes what is stored of a running VM."""
+        with self._lock:
+            write_json(self._file(vm_id), {**self.running(vm_id), **changes})
+
     def shut_down(self, vm_id: str) -> None:
         """Shuts a VM down; 1 when it is down already."""
         with self._lock:
             vm = self._running(vm_id, code=1)
             self._block_jobs.pop(vm_id, None)
-            write_json(self._file(vm_id), {**vm, "status": "Down", "frozen": False})
+            write_json(self._file(vm_id), {**vm, "status": "Down", "frozen": False, "backup": None})
 
     def destroy(self, vm_id: str) -> None:
         """Stops a VM at once and forgets it."""

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import Any
 
+from adapters.vdsm.simulator.backups import backup_verbs
+from adapters.vdsm.simulator.conversions import conversion_verbs
 from adapters.vdsm.simulator.faults import Effect
 from adapters.vdsm.simulator.host import Host, Verb, host_verbs
 from adapters.vdsm.simulator.job_verbs import job_verbs
@@ -38,6 +40,8 @@ class Rpc:
             **storage_verbs(host),
             **job_verbs(host),
             **machine_verbs(host),
+            **conversion_verbs(host),
+            **backup_verbs(host),
         }
 
     def answer(self, body: bytes) -> list[Reply]:

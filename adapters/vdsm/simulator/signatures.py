@@ -18,6 +18,9 @@ SIGNATURES: Mapping[str, str] = {
     "Host.getAllTasksInfo": "",
     "Host.getAllTasks": "",
     "Host.getJobs": "job_type? job_ids?",
+    "Host.getStats": "",
+    "Host.convertExternalVm": "uri username password vminfo jobid",
+    "Host.getConvertedVm": "jobid",
     "Host.abortV2VJob": "jobid",
     "Host.deleteV2VJob": "jobid",
     "Host.getVMList": "vmList? onlyUUID?",
@@ -53,6 +56,8 @@ SIGNATURES: Mapping[str, str] = {
     "Image.move": (
         "imageID storagepoolID storagedomainID dstSdUUID operation postZero force discard?"
     ),
+    "Image.prepare": "storagepoolID storagedomainID imageID volumeID allowIllegal?",
+    "Image.teardown": "storagepoolID storagedomainID imageID volumeID?",
     "Volume.getInfo": _VOLUME,
     "Volume.getSize": _VOLUME,
     "Volume.create": (
@@ -72,6 +77,9 @@ SIGNATURES: Mapping[str, str] = {
     "VM.getStats": "vmID",
     "VM.snapshot": "vmID snapDrives snapMemory? frozen? jobUUID? timeout? freeze_timeout?",
     "VM.merge": "vmID drive baseVolUUID topVolUUID bandwidth? jobUUID?",
+    "VM.start_backup": "vmID config",
+    "VM.stop_backup": "vmID backup_id",
+    "VM.backup_info": "vmID backup_id checkpoint_id?",
     "VM.diskReplicateStart": "vmID srcDisk dstDisk needExtend?",
     "VM.diskReplicateFinish": "vmID srcDisk dstDisk",
     "VM.hotplugDisk": "vmID params",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.vdsm.simulator.disk import copy_bytes, write_zeros
-from adapters.vdsm.simulator.host import Host, Params, Verb
+from adapters.vdsm.simulator.host import Host, Params, Verb, done
 from adapters.vdsm.simulator.refusal import RefusalError
 from adapters.vdsm.simulator.storage import NO_PARENT, Place
 from adapters.vdsm.simulator.work import Effort, Recovery, Work
@@ -37,6 +37,8 @@ def storage_verbs(host: Host) -> dict[str, Verb]:
         "Image.delete": task("Image.delete", "deleteImage", _delete_image),
         "Image.deleteVolumes": task("Image.deleteVolumes", "deleteVolume", _delete_volumes),
         "Image.move": task("Image.move", "moveImage", _move_image),
+        "Image.prepare": lambda params: _prepare_image(host, params),
+        "Image.teardown": done(lambda params: host.pool.check(params["storagepoolID"])),
         "Volume.getInfo": lambda params: _volume_info(host, params),
         "Volume.getSize": lambda params: _volume_size(host, params),
         "Volume.create": task("Volume.create", "createVolume", _create_volume),
@@ -189,6 +191,17 @@ def _move_image(host: Host, params: Params) -> Work:
 
 def _added(host: Host, place: Place, metadata: dict[str, Any]) -> Path:
     return host.storage.add_volume(place, legal=True, **metadata)
+
+
+def _prepare_image(host: Host, params: Params) -> dict[str, Any]:
+    """Gives the path of a volume; 227 when one of its image is half written."""
+    host.pool.check(params["storagepoolID"])
+    place: Place = (params["storagedomainID"], params["imageID"], params["volumeID"])
+    found = host.storage.metadata(*place)
+    if found["legality"] != "LEGAL" and not params.get("allowIllegal"):
+        raise RefusalError(227, f"Cannot prepare illegal volume: ('{place[2]}',)")
+    path = str(host.storage.path(*place))
+    return {"path": path, "info": {"type": "file", "path": path}, "imgVolumesInfo": []}
 
 
 def _volume_info(host: Host, params: Params) -> dict[str, Any]:

@@ -53,13 +53,28 @@ def test_a_plugged_disk_is_found_in_its_xml() -> None:
     assert parse_disks(plug_xml(drive, pool_id=POOL)) == (drive,)
 
 
-def test_a_renewed_domain_has_another_name_and_no_disks() -> None:
+@pytest.mark.parametrize("drives", [(), (Drive(lun_id="360a98000"),)])
+def test_a_renewed_domain_has_another_name_and_other_disks(drives: tuple[Drive, ...]) -> None:
     old = Domain(vm_id=uuid4(), name="old", drives=(Drive(volume=_volume()),))
     vm_id = uuid4()
 
-    text = renewed_xml(domain_xml(old, pool_id=POOL), vm_id=vm_id, name="new")
+    text = renewed_xml(
+        domain_xml(old, pool_id=POOL), vm_id=vm_id, name="new", pool_id=POOL, drives=drives
+    )
 
-    assert parse_domain(text) == Domain(vm_id=vm_id, name="new")
+    assert parse_domain(text) == Domain(vm_id=vm_id, name="new", drives=drives)
+
+
+def test_a_renewed_domain_has_network_cards_with_addresses_of_their_own() -> None:
+    card = '<interface type="bridge"><mac address="56:6f:00:00:00:01"/><model type="virtio"/></interface>'
+    old = domain_xml(Domain(vm_id=uuid4(), name="old"), pool_id=POOL)
+    old = old.replace("<devices />", f"<devices>{card}</devices>")
+    assert "56:6f" in old
+
+    text = renewed_xml(old, vm_id=uuid4(), name="new", pool_id=POOL)
+
+    assert 'type="virtio"' in text
+    assert "56:6f" not in text
 
 
 @pytest.mark.parametrize(

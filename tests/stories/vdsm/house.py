@@ -16,7 +16,7 @@ from adapters.vdsm.domain import Drive, parse_domain
 from adapters.vdsm.settings import DOMAIN, POOL
 from adapters.vdsm.simulator import Effect, Fault, seed
 from orchestrator import Command, TaskStatus
-from orchestrator.core.entity import CommandEntity
+from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.status import Status
 from orchestrator.testing import Stage
 from tests.adapters.vdsm.simulator_process import SimulatorProcess
@@ -46,13 +46,19 @@ class PoolHouse:
             for number, one in enumerate(self.hosts, start=1)
         ]
         pool = {"storage_pool": POOL, "storage_domain": DOMAIN, "hosts": hosts}
-        told = {"fence_after_s": 0.5, "start_timeout_s": 2, "call_timeout_s": 2}
+        told = {
+            "fence_after_s": 0.5,
+            "start_timeout_s": 2,
+            "call_timeout_s": 2,
+            "sources": {"vcenter": {"uri": "vpx://vcenter/dc/esx1", "username": "admin"}},
+        }
         self.vdsm = Vdsm(
             VdsmSettings.model_validate(
                 {"pools": [pool], "outbox": directory / "outbox", **told, **settings}
             )
         )
         self.stage = Stage(COMMANDS, (self.vdsm,))
+        self.vendor: Callable[[TaskEntity], TaskStatus | None] = lambda task: None
 
     def close(self) -> None:
         self.vdsm.close()
@@ -78,12 +84,28 @@ class PoolHouse:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             self.stage.play()
+            self._let_vendors_work(command_id)
             found = self.stage.orchestrator.get(command_id)
             if found.status.is_final or found.status in SETTLED or (until and until(command_id)):
                 return found
             assert time.monotonic() < deadline, self.told(command_id)
             time.sleep(0.02)
             self.stage.clock.turn(TURN)
+
+    def tidy_up(self, *, turns: int) -> None:
+        """Lets the clock run after the end of a command: what is outside is tidied up then."""
+        for _ in range(turns):
+            time.sleep(0.02)
+            self.stage.turn(TURN)
+
+    def _let_vendors_work(self, command_id: str) -> None:
+        for one in self.stage.orchestrator.tree(command_id):
+            tasks = self.stage.orchestrator.tasks([one.command_id])
+            for task in tasks[-1:]:
+                if task.system == "vendor" and task.status is TaskStatus.RUNNING:
+                    said = self.vendor(task)
+                    if said is not None:
+                        self.stage.report(one.command_id, said)
 
     def told(self, command_id: str) -> str:
         """Gives the tree as text, for who wonders where it stands."""
@@ -99,6 +121,11 @@ class PoolHouse:
             return any(one.verb == verb and one.status is TaskStatus.RUNNING for one in tasks)
 
         return claim
+
+    def pause(self, turns: int) -> Callable[[str], bool]:
+        """Gives a claim that becomes true after so many turns of the clock."""
+        left = iter(range(turns))
+        return lambda command_id: next(left, None) is None
 
     def files(self, image_id: UUID, domain_id: UUID = DOMAIN) -> dict[str, bytes]:
         """Gives the data of an image's volumes by their ids; empty when the image is gone."""
@@ -143,13 +170,6 @@ class SeededVm:
 
     def addresses(self) -> tuple[VolumeAddress, ...]:
         return tuple(one.volume for one in self.drives() if one.volume is not None)
-
-
-LOST_REPLIES = (
-    "Volume.create",
-    "SDM.copy_data",
-    "Volume.delete",
-)
 
 
 def lost(verb: str) -> Fault:
