@@ -36,12 +36,25 @@ class Drive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What a VM holds on the storage while it runs: a volume, by its id as `key`, or its own name."""
+
+    lockspace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """What we need to know of a VM."""
 
     vm_id: UUID
     name: str
     drives: tuple[Drive, ...] = ()
+    leases: tuple[Lease, ...] = ()
+
+    def holds(self, volume: VolumeAddress) -> bool:
+        """Whether the VM has a lease on the volume. It cannot be moved to another one while it runs then."""
+        return any(one.key == str(volume.volume_id) for one in self.leases)
 
     def drive_of(self, image_id: UUID) -> Drive | None:
         """Gives the disk that is this image, or None."""
@@ -65,7 +78,11 @@ def parse_domain(text: str) -> Domain:
         known = UUID(vm_id.strip())
     except ValueError as error:
         raise BadDomainError(f"the domain's uuid {vm_id!r} is none") from error
-    return Domain(vm_id=known, name=name.strip(), drives=parse_disks(text))
+    leases = tuple(
+        Lease(lockspace=one.findtext("lockspace") or "", key=one.findtext("key") or "")
+        for one in root.iter("lease")
+    )
+    return Domain(vm_id=known, name=name.strip(), drives=parse_disks(text), leases=leases)
 
 
 def parse_disks(text: str) -> tuple[Drive, ...]:
@@ -83,7 +100,12 @@ def domain_xml(domain: Domain, *, pool_id: UUID, memory_mib: int = 1024, cpus: i
     ET.SubElement(root, "vcpu").text = str(cpus)
     system = ET.SubElement(root, "os")
     ET.SubElement(system, "type", {"arch": "x86_64", "machine": "q35"}).text = "hvm"
-    _add_devices(root, domain.drives, pool_id)
+    devices = _add_devices(root, domain.drives, pool_id)
+    for one in domain.leases:
+        lease = ET.SubElement(devices, "lease")
+        ET.SubElement(lease, "lockspace").text = one.lockspace
+        ET.SubElement(lease, "key").text = one.key
+        ET.SubElement(lease, "target", {"path": f"/leases/{one.lockspace}", "offset": "0"})
     return ET.tostring(root, encoding="unicode")
 
 
@@ -167,7 +189,8 @@ def _volume_of(path: str) -> VolumeAddress | None:
             return None
 
 
-def _add_devices(root: ET.Element, drives: tuple[Drive, ...], pool_id: UUID) -> None:
+def _add_devices(root: ET.Element, drives: tuple[Drive, ...], pool_id: UUID) -> ET.Element:
+    """Adds the disks to the domain's devices, which it gives."""
     devices = root.find("devices")
     if devices is None:
         devices = ET.SubElement(root, "devices")
@@ -179,6 +202,7 @@ def _add_devices(root: ET.Element, drives: tuple[Drive, ...], pool_id: UUID) -> 
         device = ET.SubElement(known, f"{{{OVIRT}}}device", {"devtype": "disk", "name": name})
         for key, value in _identity(one, pool_id).items():
             ET.SubElement(device, f"{{{OVIRT}}}{key}").text = value
+    return devices
 
 
 def _add_disk(devices: ET.Element, drive: Drive, name: str, pool_id: UUID) -> None:

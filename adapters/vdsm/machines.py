@@ -120,6 +120,16 @@ class MachineVerbs:
         """Thaws the guest's file systems; a VM that is not running has nothing to thaw."""
         self._guest("VM.thaw", vm_id)
 
+    def check_unleased(self, vm_id: UUID, image_ids: Iterable[UUID]) -> None:
+        """Raises Refused when a running VM holds a lease on the volume of one of these disks.
+
+        Such a disk can be given no other volume while the VM runs: VDSM answers 44, "Not implemented".
+        """
+        if self.running_xml(vm_id) is not None:
+            _, domain = self.running_on(vm_id)
+            for one in image_ids:
+                _check_unleased(domain, _volume(domain, one))
+
     def snapshot_vm(self, vm_id: UUID, overlays: Iterable[VolumeAddress]) -> None:
         """Has the VM write to these new volumes; drives that do so already are left alone."""
         host, domain = self.running_on(vm_id)
@@ -146,6 +156,7 @@ class MachineVerbs:
         job_id = str(uuid5(top.volume_id, str(base_id)))
         (stats,) = self._ask(host, "VM.getStats", vmID=str(vm_id))
         active = _volume(domain, top.image_id)
+        _check_unleased(domain, active)
         if job_id not in stats.get("vmJobs", {}):
             if active.volume_id == base_id or not self._lies_on(top, base_id):
                 return
@@ -167,6 +178,7 @@ class MachineVerbs:
         drive = _on_drive(domain, image_id)
         if destination in (drive.mirror, drive.volume):
             return
+        _check_unleased(domain, _volume(domain, image_id))
         self._do(
             host,
             "VM.diskReplicateStart",
@@ -310,6 +322,14 @@ def _on_drive(domain: Domain, image_id: UUID) -> Drive:
     if found is None:
         raise Refused(f"VM {domain.vm_id} has no disk {image_id}")
     return found
+
+
+def _check_unleased(domain: Domain, volume: VolumeAddress) -> None:
+    if domain.holds(volume):
+        raise Refused(
+            f"VM {domain.vm_id} runs with a lease on volume {volume}, so its disk cannot be moved to"
+            " another volume; shut the VM down first"
+        )
 
 
 def _volume(domain: Domain, image_id: UUID) -> VolumeAddress:

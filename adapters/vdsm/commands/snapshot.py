@@ -113,6 +113,9 @@ class CreateSnapshot(InPool, kind="vm.snapshot.create", label="Take a snapshot o
     def locks(self) -> Locks:
         return exclusive("vm", self.vm_id) + exclusive("disk", *self.image_ids)
 
+    def validate(self, vdsm: Vdsm) -> None:
+        vdsm.machines(self.storage_pool_id).check_unleased(self.vm_id, self.image_ids)
+
     def plan(self) -> Plan:
         pool = self.storage_pool_id
         return sequence(

@@ -60,7 +60,7 @@ class Conversions:
         job = Conversion(name=str(info["vmName"]), effort=effort)
         with self._lock:
             if params["jobid"] in self._jobs:
-                raise RefusalError(69, f"Job Id already exists: {params['jobid']!r}")
+                raise RefusalError(69, "Job id already exists")
             self._jobs[params["jobid"]] = job
         threading.Thread(target=self._run, args=(job, info), daemon=True).start()
 
@@ -68,13 +68,13 @@ class Conversions:
         """Ends one that is under way; 66 for none, 84 for one that has ended."""
         job = self._get(job_id)
         if job.status not in _UNDER_WAY:
-            raise RefusalError(84, f"Job is not active: {job_id!r}")
+            raise RefusalError(84, "Job is not active")
         job.effort.aborted.set()
 
     def delete(self, job_id: str) -> None:
         """Forgets one that has ended; 68 for one that has not."""
         if self._get(job_id).status in _UNDER_WAY:
-            raise RefusalError(68, f"Job is not done: {job_id!r}")
+            raise RefusalError(68, "Job status is not done")
         with self._lock:
             self._jobs.pop(job_id, None)
 
@@ -82,7 +82,7 @@ class Conversions:
         """Gives the description of a VM that was converted; 68 for one that was not."""
         job = self._get(job_id)
         if job.status != DONE:
-            raise RefusalError(68, f"Job is not done: {job_id!r}")
+            raise RefusalError(68, "Job status is not done")
         return f"<Envelope><Content><Name>{job.name}</Name></Content></Envelope>"
 
     def _get(self, job_id: str) -> Conversion:

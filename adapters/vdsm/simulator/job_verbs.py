@@ -67,6 +67,7 @@ def _update(host: Host, params: Params) -> Work:
 
     def run(effort: Effort) -> None:
         effort.begin()
+        _take_lease(host, place)
         now = int(host.storage.metadata(*place)["generation"])
         changes.setdefault("generation", (now + 1) % GENERATIONS)
         host.storage.update(*place, expected_generation=expected, **changes)
@@ -87,6 +88,7 @@ def _write(
 ) -> None:
     """Copies the source's bytes over the destination's, whose generation counts on at the end."""
     storage = host.storage
+    _take_lease(host, destination)
     if generation is None:
         generation = int(storage.metadata(*destination)["generation"])
     legality: dict[str, Any] = {"legality": "ILLEGAL"} if set_illegal else {}
@@ -101,6 +103,13 @@ def _write(
     effort.advance(1, 1)
     legality = {"legality": "LEGAL"} if set_illegal else {}
     storage.update(*destination, generation=(generation + 1) % GENERATIONS, **legality)
+
+
+def _take_lease(host: Host, place: Place) -> None:
+    """A job holds its volume's lease while it writes; 651 when a running VM does."""
+    if host.machines.is_leased(place[2]):
+        told = f"id={place[0]}, rc=-243, out=Cannot acquire Lease(name='{place[2]}'), err="
+        raise RefusalError(651, f"Cannot obtain lock: '{told}'")
 
 
 def _endpoint(info: dict[str, Any]) -> Place:

@@ -138,12 +138,23 @@ class Machines:
         with self._lock:
             write_json(self._file(vm_id), {**self._running(vm_id, code=1), "frozen": frozen})
 
+    def is_leased(self, volume_id: str) -> bool:
+        """Whether a VM that runs, on whichever host, holds a lease on the volume."""
+        stored = [read_json(path) for path in self._directory.glob("*.json")]
+        return any(
+            lease.key == volume_id
+            for one in stored
+            if one.get("status") == "Up" and "<lease>" in one["xml"]
+            for lease in parse_domain(one["xml"]).leases
+        )
+
     def snapshot(self, vm_id: str, drives: list[dict[str, Any]]) -> None:
         """Moves the VM's drives to the new volumes; 48 when a drive or a volume is not there."""
 
         def take(domain: Domain) -> Domain:
             for one in drives:
                 drive = _drive(domain, one["imageID"], code=48, text="Snapshot failed")
+                _check_unleased(domain, drive)
                 place = _place(drive)
                 known = self._storage.volumes(*place[:2])
                 if one["volumeID"] not in known or one["baseVolumeID"] != place[2]:
@@ -160,7 +171,9 @@ class Machines:
         """
         with self._lock:
             vm = self._running(vm_id, code=1)
-            found = _drive(parse_domain(vm["xml"]), drive["imageID"], code=52, text="Merge failed")
+            domain_now = parse_domain(vm["xml"])
+            found = _drive(domain_now, drive["imageID"], code=52, text="Merge failed")
+            _check_unleased(domain_now, found)
             domain, image, active = _place(found)
             known = self._storage.volumes(domain, image)
             if top not in known or base not in known:
@@ -203,6 +216,7 @@ class Machines:
             drive = _drive(domain, source["imageID"], code=55, text="Drive replication error")
             if drive.mirror is not None:
                 raise RefusalError(55, "Drive replication error")
+            _check_unleased(domain, drive)
             mirrored = replace(drive, mirror=_address(destination))
             return replace(
                 domain,
@@ -282,6 +296,11 @@ def _drive(domain: Domain, image_id: str, *, code: int, text: str) -> Drive:
     if found is None:
         raise RefusalError(code, text)
     return found
+
+
+def _check_unleased(domain: Domain, drive: Drive) -> None:
+    if drive.volume is not None and domain.holds(drive.volume):
+        raise RefusalError(44, "Not implemented")
 
 
 def _place(drive: Drive) -> Place:
