@@ -222,6 +222,10 @@ def _gluster(volumes: Volumes) -> tuple[Trial, ...]:
                 "old": volumes.brick("mirror", 2),
                 "new": volumes.brick("mirror", 3),
             },
-            look=lambda: volumes.has_bricks("mirror", 1, 3) + volumes.is_whole("mirror", 1),
+            look=lambda: (
+                volumes.has_bricks("mirror", 1, 3)
+                + volumes.is_whole("mirror", 1)
+                + volumes.is_whole("mirror", 3)
+            ),
         ),
     )

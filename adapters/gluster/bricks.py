@@ -46,37 +46,56 @@ class Bricks:
             if not error.says_no_task:
                 raise
 
-    def replace_brick(self, volume: str, old: str, new: str) -> None:
-        """Puts an empty brick in the place of another; Gluster then heals it from its replicas.
+    def replace_brick(self, volume: str, old: str, new: str, *, is_lost: bool = False) -> None:
+        """Puts an empty brick in the place of another; the heal from its replicas then begins.
 
-        Refuses while a replica of the brick is away, or while one that is in order is to be
-        replaced and entries are still to be healed: it may hold the only copy of them. For some
-        seconds after a replacement Gluster may say that nothing is to be healed; this trusts it.
+        Refuses unless the other bricks of its group are connected with nothing to be healed: the
+        brick may hold the only copy of something. `is_lost` says that it is gone for good, with
+        whatever only it held; then what waits for it on the others is no reason to refuse.
         """
         info = self.volume_info(volume)
         if new in info.bricks and old not in info.bricks:
             return  # an earlier call did it
         if old in info.bricks:
-            self._refuse_unless_healed(info, old)
+            self._refuse_unless_healed(info, old, is_lost=is_lost)
         self._cli.ask("volume", "replace-brick", volume, old, new, "commit", "force")
 
-    def _refuse_unless_healed(self, info: VolumeInfo, old: str) -> None:
-        count = info.replica_count
-        if count < 2:
-            return  # Gluster refuses, or it is a dispersed volume, which has no replicas
+    def reset_brick_start(self, volume: str, brick: str) -> None:
+        """Takes a brick out of use so that its disk can be changed. Refuses like a replacement."""
+        info = self.volume_info(volume)
+        if brick in info.bricks:
+            self._refuse_unless_healed(info, brick, is_lost=False, to_do="reset")
+        self._cli.ask("volume", "reset-brick", volume, brick, "start")
+
+    def reset_brick_commit(self, volume: str, brick: str) -> None:
+        """Takes a brick that is out of use back, whether empty or not; its heal then begins."""
+        self._cli.ask("volume", "reset-brick", volume, brick, brick, "commit", "force")
+
+    def _refuse_unless_healed(
+        self, info: VolumeInfo, old: str, *, is_lost: bool, to_do: str = "replaced"
+    ) -> None:
+        if info.group_size < 2:
+            return  # Gluster refuses
         heals = read_heals(self._cli.ask("volume", "heal", info.name, "info", "summary"))
-        first = info.bricks.index(old) // count * count
-        group = info.bricks[first : first + count]
+        group = info.group_of(old)
         for brick in group:
-            heal = heals.get(brick)
-            if brick != old and (heal is None or not heal.is_connected):
-                raise Refused(f"brick {old} is not replaced: its replica {brick} is not connected")
-        # The entries that wait for a brick that is away are to be healed on the new one.
-        if old not in heals or not heals[old].is_connected:
+            if brick != old and (brick not in heals or not heals[brick].is_connected):
+                raise Refused(f"brick {old} is not {to_do}: its replica {brick} is not connected")
+        is_away = old not in heals or not heals[old].is_connected
+        if is_away and is_lost:
             return
         for brick in group:
-            if heals[brick].pending != 0:
-                raise Refused(
-                    f"brick {old} is not replaced: {heals[brick].pending} entries of {brick} are "
-                    "still to be healed; wait for the heal and try again"
+            if brick in heals and heals[brick].pending == 0:
+                continue
+            if brick == old and is_away:
+                continue  # nobody can tell
+            pending = heals[brick].pending
+            raise Refused(
+                f"brick {old} is not {to_do}: {'some' if pending is None else pending} entries of "
+                f"{brick} are still to be healed; "
+                + (
+                    "if the brick is gone for good, say so (is_lost) and ask again"
+                    if is_away
+                    else "wait for the heal and ask again"
                 )
+            )

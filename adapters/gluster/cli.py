@@ -83,6 +83,18 @@ class GlusterCli:
             raise TryAgain(f"gluster {asked}: {reply.text}")
         raise GlusterRefused(reply.text, reply.errno)
 
+    def ask_in_words(self, *words: str) -> str:
+        """Runs a request that Gluster answers in plain text only, and gives that text.
+
+        Raises `TryAgain` with what was said on any failure: a no in words may be a passing one.
+        """
+        asked = " ".join(words)
+        done = self._run(asked, [*self._command, "--mode=script", *words])
+        if done.returncode:
+            said = " ".join(f"{done.stdout} {done.stderr}".split())
+            raise TryAgain(f"gluster {asked} ended with code {done.returncode}: {said}")
+        return done.stdout
+
     def _run(self, asked: str, command: list[str]) -> subprocess.CompletedProcess[str]:
         try:
             # A session of its own: what the program starts can then be killed with it.

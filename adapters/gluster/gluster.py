@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from adapters.gluster.bricks import Bricks
 from adapters.gluster.cli import GlusterCli, GlusterRefused
+from adapters.gluster.healing import HEAL_VERBS, Healing
 from adapters.gluster.tasks import (
     ListedTask,
     RebalanceResult,
@@ -34,7 +34,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Gluster(Bricks):
+class Gluster(Healing):
     """The adapter to one Gluster cluster, and what a command gets that asks for `Gluster`.
 
     The methods that return an `AsyncTask` describe work and start nothing. All methods raise
@@ -52,9 +52,7 @@ class Gluster(Bricks):
         details_per_poll: int = 8,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        super().__init__(cli)
-        self._cluster = cluster
-        self._lease = lease
+        super().__init__(cli, cluster=cluster, lease=lease, now=now)
         self._frozen_after = frozen_after
         self._absent_after = absent_after
         self._details_per_poll = details_per_poll
@@ -124,6 +122,8 @@ class Gluster(Bricks):
         """
         if task.verb == COMMIT:
             return self._commit(task)
+        if task.verb in HEAL_VERBS:
+            return self._start_heal(task)
         if again and (found := self._find(task)):
             return judge(self._cluster, found, None, task)
         if again and task.verb == TaskKind.REMOVE_BRICKS and not self._bricks_left(task):
@@ -147,6 +147,10 @@ class Gluster(Bricks):
         leaves out volumes whose lock is busy: of their tasks it says nothing.
         """
         self._check(scope)
+        yield from self._follow_heals([ref for ref in tasks if ref.verb in HEAL_VERBS])
+        tasks = [ref for ref in tasks if ref.verb not in HEAL_VERBS]
+        if not tasks:
+            return
         reply = self._cli.ask("volume", "status", "all", "tasks")
         listed = {one.task_id: one for one in read_listed_tasks(reply)}
         volumes = read_listed_volumes(reply)
@@ -182,8 +186,8 @@ class Gluster(Bricks):
         ended. Removing bricks is stopped also when completed, because its bricks are leaving until
         then.
         """
-        if task.verb == COMMIT:
-            return None  # it was carried out or refused when it was started
+        if task.verb == COMMIT or task.verb in HEAL_VERBS:
+            return None  # carried out or refused when it was started; and a heal cannot be stopped
         found = self._find(task)
         if found is None or (found.kind is TaskKind.REBALANCE and not found.code.is_running):
             return None
@@ -200,6 +204,7 @@ class Gluster(Bricks):
         """Takes the bricks of a failed removal back into use; other ended tasks need nothing."""
         if task.detail.get(LEFT_BEHIND):
             self.stop(task)
+        self._heals.forget(task.task_id)
         self._stopped.pop(task.task_id, None)
         self._absent_since.pop(task.task_id, None)
         self._detailed_at.pop(task.external_id or "", None)

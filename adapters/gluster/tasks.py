@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
 
 class TaskKind(StrEnum):
-    """The two kinds of work that Gluster goes on with after the command line has returned."""
+    """The two kinds of work that Gluster lists as tasks, as verbs of ours."""
 
     REBALANCE = "rebalance"
     REMOVE_BRICKS = "remove_bricks"
@@ -82,6 +83,13 @@ class RemoveBricksResult(Counters):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealResult:
+    """What a heal did: the return value of its command. `entries` is the most that was pending."""
+
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTask:
     """A task as the list of tasks shows it: without counters."""
 
@@ -107,13 +115,46 @@ class BrickHeal:
 
     is_connected: bool
     pending: int | None
+    split_brain: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crawl:
+    """One walk of a self-heal daemon over what a brick has to be healed.
+
+    `brick` is the number of the brick in its volume; `started` is by the clock of the brick's node,
+    whole seconds, no zone: to be compared with other crawls of the same brick only. An index crawl
+    looks at what is marked as to be healed, a full one at every file.
+    """
+
+    brick: int
+    is_full: bool
+    started: datetime
+    has_ended: bool
+    healed: int
+    failed: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is over and found nothing to do."""
+        return self.has_ended and not self.healed and not self.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeInfo:
-    """A volume and its bricks (`host:/path`), in Gluster's order."""
+    """A volume and its bricks (`host:/path`), in Gluster's order.
+
+    `group_size` is how many bricks hold the same files: replicas (arbiters included) or fragments.
+    """
 
     name: str
     is_started: bool
     replica_count: int
+    group_size: int
+    is_dispersed: bool
     bricks: tuple[str, ...]
+
+    def group_of(self, brick: str) -> tuple[str, ...]:
+        """Gives the bricks that hold the same files as this one, with it."""
+        first = self.bricks.index(brick) // self.group_size * self.group_size
+        return self.bricks[first : first + self.group_size]

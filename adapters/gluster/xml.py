@@ -21,6 +21,7 @@ from orchestrator import TryAgain
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_ROOT = "00000000-0000-0000-0000-000000000001"
 _KINDS = {"Rebalance": TaskKind.REBALANCE, "Remove brick": TaskKind.REMOVE_BRICKS}
 
 
@@ -108,8 +109,18 @@ def read_heals(reply: Reply) -> dict[str, BrickHeal]:
         found[brick.findtext("name", "")] = BrickHeal(
             is_connected=brick.findtext("status") == "Connected",
             pending=int(total) if total.isdecimal() else None,
+            split_brain=_count(brick, "numberOfEntriesInSplitBrain"),
         )
     return found
+
+
+def read_unhealed_roots(reply: Reply) -> frozenset[str]:
+    """Reads from `volume heal V info` the bricks that say the volume's root is to be healed."""
+    return frozenset(
+        brick.findtext("name", "")
+        for brick in reply.root.findall("healInfo/bricks/brick")
+        if any(file.get("gfid") == _ROOT for file in brick.findall("file"))
+    )
 
 
 def read_volumes(reply: Reply) -> tuple[VolumeInfo, ...]:
@@ -119,6 +130,8 @@ def read_volumes(reply: Reply) -> tuple[VolumeInfo, ...]:
             name=volume.findtext("name", ""),
             is_started=volume.findtext("statusStr") == "Started",
             replica_count=_number(volume, "replicaCount"),
+            group_size=max(_number(volume, "disperseCount"), _number(volume, "replicaCount"), 1),
+            is_dispersed=_number(volume, "disperseCount") > 0,
             bricks=tuple(brick.findtext("name", "") for brick in volume.findall("bricks/brick")),
         )
         for volume in reply.root.findall("volInfo/volumes/volume")
@@ -130,6 +143,12 @@ def _code(element: Element) -> TaskCode:
         return TaskCode(_number(element, "status"))
     except ValueError:
         raise NotXmlError(f"a status that is not known, {element.findtext('status')!r}") from None
+
+
+def _count(element: Element, name: str) -> int:
+    """Gives a number that Gluster leaves out, or shows as "-", when it cannot tell."""
+    text = element.findtext(name, "").strip()
+    return int(text) if text.isdecimal() else 0
 
 
 def _number(element: Element, name: str) -> int:

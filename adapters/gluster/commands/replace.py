@@ -9,20 +9,26 @@ from pydantic import model_validator
 
 from adapters.gluster.commands.names import BrickName, VolumeName, lock_volume
 from adapters.gluster.gluster import Gluster
-from orchestrator import Command, Locks
+from adapters.gluster.tasks import HealResult
+from orchestrator import AsyncTask, Command, Locks
 
 
 class ReplaceBrick(
     Command,
     kind="gluster.brick.replace",
     label="Replace brick {old} of volume {volume} by {new}",
-    timeout=timedelta(minutes=10),
+    timeout=timedelta(days=7),
 ):
-    """Replace a brick; ends BEFORE the heal: check the new brick's contents before the next one."""
+    """Replace a brick by an empty one; it ends, and the volume is free, when all is healed.
+
+    It is refused while another brick of its group is away or has something to be healed. `is_lost`
+    says that the old brick is gone for good, with whatever only it held.
+    """
 
     volume: VolumeName
     old: BrickName
     new: BrickName
+    is_lost: bool = False
 
     @model_validator(mode="after")
     def bricks_differ(self) -> Self:
@@ -33,5 +39,5 @@ class ReplaceBrick(
     def locks(self) -> Locks:
         return lock_volume(self.volume)
 
-    def execute(self, gluster: Gluster) -> None:
-        gluster.replace_brick(self.volume, self.old, self.new)
+    def execute(self, gluster: Gluster) -> AsyncTask[HealResult]:
+        return gluster.replace(self.volume, self.old, self.new, is_lost=self.is_lost)

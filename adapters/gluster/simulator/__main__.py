@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from adapters.gluster.simulator import migration, volumes
+from adapters.gluster.simulator import healing, migration, volumes
 from adapters.gluster.simulator.answers import CONNECTION_FAILED, Answer, misunderstand, refuse
 from adapters.gluster.simulator.state import Cluster
 
@@ -67,9 +67,11 @@ def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0912 - on
         case ["volume", "add-brick", name, *rest] if rest:
             return volumes.add_brick(cluster, name, rest)
         case ["volume", "replace-brick", name, *rest]:
-            return volumes.replace_brick(cluster, name, rest)
+            return healing.replace_brick(cluster, name, rest)
+        case ["volume", "reset-brick", name, _, _, *_]:
+            return healing.reset_brick(cluster, name, words[3:])
         case ["volume", "heal", name, *rest]:
-            return volumes.heal(cluster, name, rest)
+            return healing.heal(cluster, name, rest)
         case _:
             return misunderstand(_USAGE)
 

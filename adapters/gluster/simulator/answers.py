@@ -18,9 +18,9 @@ class Answer(Exception):  # noqa: N818 - raised where a request can end early; n
         self.code = code
 
 
-def accept(*body: Node, text: str = "") -> Answer:
-    """Gives the answer to a request that was carried out."""
-    return Answer(stdout=_document(0, 0, text, list(body)))
+def accept(*body: Node, text: str = "", verdict_last: bool = False) -> Answer:
+    """Gives the answer to a request that was carried out; that on heals says so at its end."""
+    return Answer(stdout=_document(0, 0, text, list(body), verdict_last=verdict_last))
 
 
 def refuse(text: str, *body: Node, errno: int = 30800, code: int = 0) -> Answer:
@@ -44,11 +44,11 @@ CONNECTION_FAILED = Answer(
 TIMED_OUT = Answer(stdout="Error : Request timed out\n", code=1)
 
 
-def _document(returned: int, errno: int, text: str, body: list[Node]) -> str:
-    whole: Node = (
-        "cliOutput",
-        [("opRet", str(returned)), ("opErrno", str(errno)), ("opErrstr", text), *body],
-    )
+def _document(
+    returned: int, errno: int, text: str, body: list[Node], *, verdict_last: bool = False
+) -> str:
+    verdict: list[Node] = [("opRet", str(returned)), ("opErrno", str(errno)), ("opErrstr", text)]
+    whole: Node = ("cliOutput", [*body, *verdict] if verdict_last else [*verdict, *body])
     lines = ['<?xml version="1.0" encoding="UTF-8" standalone="yes"?>']
     _write(whole, "", lines)
     return "\n".join(lines) + "\n"

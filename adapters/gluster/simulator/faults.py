@@ -17,6 +17,9 @@ class Faults:
     `busy_volumes`     volumes whose lock is held: the list of all tasks leaves them out
     `away_bricks`      bricks that heal info cannot reach
     `pending_bricks`   bricks that have an entry to be healed
+    `marks_fail`       a replaced brick is not marked as to be healed: heal info says 0 for ever
+    `heals_fail`       walks of the self-heal daemon heal nothing, and count failures
+    `no_healer`        the self-heal daemon does not run
     `fail_start`       a text: starts of tasks are refused with it
     `fail_commit`      a text: commits of removals are refused with it
     `lose_reply`       starts are carried out, and their reply is "Request timed out"

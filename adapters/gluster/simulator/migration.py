@@ -123,7 +123,7 @@ def _start_rebalance(cluster: Cluster, name: str, kind: str, op: str) -> Answer:
     task = volume["task"]
     if volume["status"] != STARTED:
         text = f"Volume {name} needs to be started to perform rebalance"
-    elif len(volume["bricks"]) <= volume["replica_count"]:
+    elif len(volume["bricks"]) <= volume["group_size"]:
         text = (
             f"Volume {name} is not a distribute volume or contains only 1 brick.\n"
             "Not performing rebalance"
@@ -136,7 +136,7 @@ def _start_rebalance(cluster: Cluster, name: str, kind: str, op: str) -> Answer:
     elif is_at_work(cluster, volume):
         text = f"Rebalance on {name} is already started"
     else:
-        volume["layout"] = sub_volumes(volume["bricks"], volume["replica_count"])
+        volume["layout"] = sub_volumes(volume["bricks"], volume["group_size"])
         task_id = _start(cluster, volume, kind, [], sources=volume["layout"])
         return _reply(cluster, accept(("volRebalance", [("task-id", task_id), ("op", op)])))
     return refuse(text, said)
@@ -156,7 +156,7 @@ def _may_leave(name: str, volume: Volume, bricks: list[str]) -> Answer | None:
     for brick in bricks:
         if brick not in volume["bricks"]:
             return _no_removal(f"Incorrect brick {brick} for volume {name}", errno=0)
-    replicas = volume["replica_count"]
+    replicas = volume["group_size"]
     if len(bricks) % replicas:
         text = f"Remove brick incorrect brick count of {len(bricks)} for replica {replicas}"
         return _no_removal(text, errno=0)
@@ -183,7 +183,7 @@ def _start_removal(cluster: Cluster, name: str, volume: Volume, bricks: list[str
     elif is_at_work(cluster, volume):
         text = "Rebalance is in progress. Please retry after completion"
     else:
-        groups = sub_volumes(volume["bricks"], volume["replica_count"])
+        groups = sub_volumes(volume["bricks"], volume["group_size"])
         volume["layout"] = _remaining(volume, bricks)
         volume["leaving"] = bricks
         sources = [group for group in groups if set(group) & set(bricks)]
@@ -236,7 +236,7 @@ def _end_or_show(
             # It may have been frozen by a signal. It holds its life line, so the pid is its own.
             os.kill(cluster.read_progress(task["task_id"])["pid"], signal.SIGKILL)
             cluster.wait_for_death(task["task_id"], seconds=3)
-        volume["layout"] = sub_volumes(volume["bricks"], volume["replica_count"])
+        volume["layout"] = sub_volumes(volume["bricks"], volume["group_size"])
         volume["leaving"] = []
         volume["task"] = None
     progress = _progress(cluster, task)
@@ -293,7 +293,7 @@ def _listed(cluster: Cluster, task: Task) -> Node:
 
 
 def _remaining(volume: Volume, bricks: list[str]) -> list[SubVolume]:
-    groups = sub_volumes(volume["bricks"], volume["replica_count"])
+    groups = sub_volumes(volume["bricks"], volume["group_size"])
     return [group for group in groups if not set(group) & set(bricks)]
 
 

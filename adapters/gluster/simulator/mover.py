@@ -55,8 +55,6 @@ class Mover:
         if self._kind == "fix-layout":
             self._breathe(self._pause_s)
             return "completed"
-        if self._kind == "heal":
-            return self._heal()
         # Found before the first is moved, or files would be met again on the brick they moved to.
         found = [(source, name) for source in self._sources for name in walk(source[0])]
         for source, name in found:
@@ -95,18 +93,6 @@ class Mover:
             copy(brick_path(source[i]) / name, brick_path(target[i]) / name)
         for brick in source:  # only when all copies are in place: killed in between, none is lost
             (brick_path(brick) / name).unlink()
-
-    def _heal(self) -> str:
-        for group in self._sources:
-            for name in sorted({name for brick in group for name in walk(brick)}):
-                self._breathe(0)
-                copies = [brick_path(brick) / name for brick in group]
-                source = next(one for one in copies if one.exists())
-                for target in copies:
-                    if not target.exists():
-                        copy(source, target)
-                        self._progress["files"] += 1
-        return "completed"
 
     def _breathe(self, seconds: float) -> None:
         """Lets time pass, heeds a stop, and stands still while the fault says so."""

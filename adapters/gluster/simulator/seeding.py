@@ -46,11 +46,15 @@ def seed(
     files: Mapping[str, bytes],
     *,
     replica_count: int = 1,
+    kind: Sequence[str] = (),
 ) -> None:
-    """Makes a started volume of bricks (`host:/path`) with these files, each where it belongs."""
+    """Makes a started volume of bricks (`host:/path`) with these files, each where it belongs.
+
+    `kind` is what `volume create` is told before the bricks, for instance `("disperse", "3")`.
+    """
     state_dir.mkdir(parents=True, exist_ok=True)
     cluster = Cluster(state_dir)
-    words = [*(["replica", str(replica_count)] if replica_count > 1 else []), *bricks]
+    words = [*(kind or (["replica", str(replica_count)] if replica_count > 1 else [])), *bricks]
     with cluster.locked():
         answer = volumes.create(cluster, volume, words)
         if volume not in cluster.volumes or "<opRet>0<" not in answer.stdout:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from adapters.gluster.simulator.faults import Faults
 from adapters.gluster.simulator.placement import SubVolume
@@ -27,14 +27,21 @@ class Task(TypedDict):
 
 
 class Volume(TypedDict):
-    """A volume. `layout` is what its names are spread over, `leaving` what is being drained."""
+    """A volume. `layout` is what its names are spread over, `leaving` what is being drained.
+
+    `group_size` bricks hold the same files; those of a dispersed volume as copies, too, here.
+    """
 
     volume_id: str
     status: int
-    replica_count: int
+    group_size: int
+    arbiter_count: int
+    redundancy_count: int
+    is_dispersed: bool
     bricks: list[str]
     layout: list[SubVolume]
     leaving: list[str]
+    out_of_use: list[str]
     task: Task | None
 
 
@@ -132,7 +139,8 @@ class Cluster:
         except FileNotFoundError:
             self.node_id, self.volumes = new_id(), {}
         else:
-            self.node_id, self.volumes = found["node_id"], found["volumes"]
+            self.node_id, volumes = found["node_id"], found["volumes"]
+            self.volumes = {name: _as_today(volume) for name, volume in volumes.items()}
 
     def _save(self) -> None:
         self.volumes = dict(sorted(self.volumes.items()))  # glusterd lists them by name
@@ -146,6 +154,29 @@ def new_id() -> str:
     digits = os.urandom(16).hex()
     parts = digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]
     return "-".join(parts)
+
+
+def _as_today(stored: dict[str, Any]) -> Volume:
+    """Gives a volume as this version keeps it: an older one knew replicas only."""
+    added = {
+        "group_size": stored.pop("replica_count", 1),
+        "arbiter_count": 0,
+        "redundancy_count": 0,
+        "is_dispersed": False,
+        "out_of_use": [],
+    }
+    return cast("Volume", added | stored)
+
+
+def taken(cluster: Cluster, bricks: list[str]) -> str | None:
+    """Gives why bricks cannot be used, in Gluster's words."""
+    for brick in bricks:
+        if any(brick in volume["bricks"] for volume in cluster.volumes.values()):
+            return (
+                f"Brick: {brick} not available. "
+                "Brick may be containing or be contained by an existing brick."
+            )
+    return None
 
 
 def _replace(path: Path, content: Any) -> None:

@@ -10,37 +10,41 @@ from adapters.gluster.simulator.answers import (
     refuse,
     refuse_in_words,
 )
-from adapters.gluster.simulator.daemon import spawn
 from adapters.gluster.simulator.migration import is_at_work
-from adapters.gluster.simulator.placement import brick_path, sub_volumes, walk
-from adapters.gluster.simulator.state import STARTED, STOPPED, Cluster, Volume, new_id
+from adapters.gluster.simulator.placement import brick_path, sub_volumes
+from adapters.gluster.simulator.state import STARTED, STOPPED, Cluster, Volume, new_id, taken
 
 _CREATE_USAGE = "volume create <NEW-VOLNAME> [replica <COUNT>] <NEW-BRICK>... [force]"
 
 
 def create(cluster: Cluster, name: str, words: list[str]) -> Answer:
-    """Answers `volume create NAME [replica N] BRICK... [force]`."""
-    replica_count = 1
-    if words[:1] == ["replica"] and len(words) > 1 and words[1].isdigit():
-        replica_count, words = int(words[1]), words[2:]
+    """Answers `volume create NAME [replica N [arbiter 1] | disperse N redundancy M] BRICK...`."""
+    counts = {"replica": 1, "arbiter": 0, "disperse": 0, "redundancy": 0}
+    while len(words) > 1 and words[0] in counts and words[1].isdigit():
+        counts[words[0]], words = int(words[1]), words[2:]
+    group_size = max(counts["replica"], counts["disperse"])
     bricks = [word for word in words if word != "force"]
     if not bricks or any(":/" not in brick for brick in bricks):
         return misunderstand(_CREATE_USAGE)
     if name in cluster.volumes:
         return refuse(f"Volume {name} already exists", errno=0)
-    if len(bricks) % replica_count:
+    if len(bricks) % group_size:
         return refuse("Failed to create volume files")
-    if no := _taken(cluster, bricks):
+    if no := taken(cluster, bricks):
         return refuse(no)
     for brick in bricks:
         brick_path(brick).mkdir(parents=True, exist_ok=True)
     cluster.volumes[name] = {
         "volume_id": new_id(),
         "status": 0,
-        "replica_count": replica_count,
+        "group_size": group_size,
+        "arbiter_count": counts["arbiter"],
+        "redundancy_count": counts["redundancy"],
+        "is_dispersed": counts["disperse"] > 0,
         "bricks": bricks,
-        "layout": sub_volumes(bricks, replica_count),
+        "layout": sub_volumes(bricks, group_size),
         "leaving": [],
+        "out_of_use": [],
         "task": None,
     }
     return accept(("volCreate", [_named(name, cluster.volumes[name])]))
@@ -99,11 +103,11 @@ def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     if is_at_work(cluster, volume):
         text = f"Volume name {name} rebalance is in progress. Please retry after completion"
         return refuse_in_words(text, "volAddBrick")
-    if len(bricks) % volume["replica_count"]:
-        count = volume["replica_count"]
+    if len(bricks) % volume["group_size"]:
+        count = volume["group_size"]
         text = f"Incorrect number of bricks supplied {len(bricks)} with count {count}"
         return refuse_in_words(text, "volAddBrick", errno=0)
-    if no := _taken(cluster, bricks):
+    if no := taken(cluster, bricks):
         return refuse_in_words(no, "volAddBrick")
     for brick in bricks:
         brick_path(brick).mkdir(parents=True, exist_ok=True)
@@ -111,107 +115,21 @@ def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     return accept(("cliOp", "volAddBrick"), ("output", "Add Brick successful"))
 
 
-def replace_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
-    """Answers `volume replace-brick NAME OLD NEW commit force`; the new brick is then healed."""
-    if len(words) != 4 or words[2:] != ["commit", "force"]:
-        usage = "volume replace-brick <VOLNAME> <SOURCE-BRICK> <NEW-BRICK> {commit force}"
-        return misunderstand(usage)
-    old, new = words[:2]
-    volume = cluster.volumes.get(name)
-    if volume is None:
-        return refuse(f"Volume {name} does not exist", errno=0)
-    if volume["replica_count"] == 1:
-        text = (
-            "replace-brick is not permitted on distribute only volumes. "
-            "Please use add-brick and remove-brick operations instead."
-        )
-        return refuse(text, errno=0)
-    if old not in volume["bricks"]:
-        return refuse(f"brick: {old} does not exist in volume: {name}", errno=0)
-    if no := _taken(cluster, [new]):
-        return refuse(no, errno=0)
-    brick_path(new).mkdir(parents=True, exist_ok=True)
-    volume["bricks"] = [new if brick == old else brick for brick in volume["bricks"]]
-    volume["layout"] = [
-        [new if brick == old else brick for brick in group] for group in volume["layout"]
-    ]
-    if volume["status"] == STARTED:
-        _heal(cluster, volume)
-    return accept(text="replace-brick commit force operation successful")
-
-
-def heal(cluster: Cluster, name: str, words: list[str]) -> Answer:
-    """Answers `volume heal NAME [full]`, in plain text even when XML was asked for.
-
-    `info summary` is answered in XML.
-    """
-    if words == ["info", "summary"] and name in cluster.volumes:
-        return accept(("healInfo", [("bricks", _heals(cluster, cluster.volumes[name]))]))
-    how = "full" if words == ["full"] else "index"
-    what = f"Launching heal operation to perform {how} self heal on volume {name} has been"
-    volume = cluster.volumes.get(name)
-    if volume is None:
-        why = f"Volume {name} does not exist"
-    elif volume["status"] != STARTED:
-        why = f"Volume {name} is not started."
-    elif volume["replica_count"] == 1:
-        why = f"Self-heal-daemon is disabled. Heal will not be triggered on volume {name}"
-    else:
-        _heal(cluster, volume)
-        return Answer(stdout=f"{what} successful \nUse heal info commands to check status.\n")
-    return Answer(stdout=f"{what} unsuccessful:\n{why}\n", code=1)
-
-
-def _heals(cluster: Cluster, volume: Volume) -> list[Node]:
-    groups = sub_volumes(volume["bricks"], volume["replica_count"])
-    return [_to_heal(cluster, brick, group) for group in groups for brick in group]
-
-
-def _to_heal(cluster: Cluster, brick: str, group: list[str]) -> Node:
-    """Shows a brick with the number of its files that its replicas lack."""
-    status, total = "Connected", "-"
-    if brick in cluster.faults.names("away_bricks"):
-        status = "Transport endpoint is not connected"
-    else:
-        lacking = {name for one in group for name in set(walk(brick)) - set(walk(one))}
-        total = str(len(lacking) + (brick in cluster.faults.names("pending_bricks")))
-    return f'brick hostUuid="{cluster.node_id}"', [
-        ("name", brick),
-        ("status", status),
-        ("totalNumberOfEntries", total),
-    ]
-
-
-def _heal(cluster: Cluster, volume: Volume) -> None:
-    groups = sub_volumes(volume["bricks"], volume["replica_count"])
-    task_id = new_id()  # of the daemon's files only: Gluster lists no task for this
-    cluster.write_job(task_id, {"kind": "heal", "sources": groups, "layout": volume["layout"]})
-    spawn(cluster, task_id)
-
-
-def _taken(cluster: Cluster, bricks: list[str]) -> str | None:
-    for brick in bricks:
-        if any(brick in volume["bricks"] for volume in cluster.volumes.values()):
-            return (
-                f"Brick: {brick} not available. "
-                "Brick may be containing or be contained by an existing brick."
-            )
-    return None
-
-
 def _named(name: str, volume: Volume) -> Node:
     return "volume", [("name", name), ("id", volume["volume_id"])]
 
 
 def _described(cluster: Cluster, name: str, volume: Volume) -> Node:
-    replicas, bricks = volume["replica_count"], volume["bricks"]
-    groups = len(bricks) // replicas
-    if replicas == 1:
+    size, bricks, arbiters = volume["group_size"], volume["bricks"], volume["arbiter_count"]
+    groups = len(bricks) // size
+    if size == 1:
         type_number, type_name = "0", "Distribute"
-    elif groups == 1:
-        type_number, type_name = "2", "Replicate"
+    elif volume["is_dispersed"]:
+        type_number, type_name = ("4", "Disperse") if groups == 1 else ("9", "Distributed-Disperse")
     else:
-        type_number, type_name = "7", "Distributed-Replicate"
+        type_number, type_name = (
+            ("2", "Replicate") if groups == 1 else ("7", "Distributed-Replicate")
+        )
     return "volume", [
         ("name", name),
         ("id", volume["volume_id"]),
@@ -220,18 +138,28 @@ def _described(cluster: Cluster, name: str, volume: Volume) -> Node:
         ("snapshotCount", "0"),
         ("brickCount", str(len(bricks))),
         ("distCount", str(groups)),
-        ("replicaCount", str(replicas)),
-        ("arbiterCount", "0"),
-        ("disperseCount", "0"),
-        ("redundancyCount", "0"),
+        ("replicaCount", "1" if volume["is_dispersed"] else str(size)),
+        ("arbiterCount", str(arbiters)),
+        ("disperseCount", str(size) if volume["is_dispersed"] else "0"),
+        ("redundancyCount", str(volume["redundancy_count"])),
         ("type", type_number),
         ("typeStr", type_name),
         ("transport", "0"),
-        ("bricks", [_brick(cluster.node_id, brick) for brick in bricks]),
+        (
+            "bricks",
+            [
+                _brick(cluster.node_id, bricks[i], bool(arbiters) and i % size == size - 1)
+                for i in range(len(bricks))
+            ],
+        ),
         ("optCount", "0"),
         ("options", ""),
     ]
 
 
-def _brick(node_id: str, brick: str) -> Node:
-    return f'brick uuid="{node_id}"', [("name", brick), ("hostUuid", node_id), ("isArbiter", "0")]
+def _brick(node_id: str, brick: str, is_arbiter: bool) -> Node:
+    return f'brick uuid="{node_id}"', [
+        ("name", brick),
+        ("hostUuid", node_id),
+        ("isArbiter", str(int(is_arbiter))),
+    ]

@@ -50,12 +50,20 @@ class Simulated:
         """Gives a brick by the name of its directory."""
         return f"host:{self.folder}/bricks/{name}"
 
-    def seed(self, volume: str, bricks: int, files: int = 30, *, replica_count: int = 1) -> None:
+    def seed(
+        self,
+        volume: str,
+        bricks: int,
+        files: int = 30,
+        *,
+        replica_count: int = 1,
+        kind: Collection[str] = (),
+    ) -> None:
         """Makes a volume; the bricks of `v` are `b0`, `b1`, ..., those of `w` are `w-b0`, ..."""
         prefix = "b" if volume == "v" else f"{volume}-b"
         names = [self.brick(f"{prefix}{i}") for i in range(bricks)]
         contents = {f"f{i}": b"%d" % i * 10 for i in range(files)}
-        seed(self.state_dir, volume, names, contents, replica_count=replica_count)
+        seed(self.state_dir, volume, names, contents, replica_count=replica_count, kind=tuple(kind))
 
     def switch(self, **faults: Any) -> None:
         """Switches faults on or off."""
@@ -97,6 +105,11 @@ class Simulated:
             now=lambda: self.now,
         )
 
+    def contents(self, brick: str) -> dict[str, bytes]:
+        """Gives the files on a brick with what is in them."""
+        folder = self.folder / "bricks" / brick
+        return {name: (folder / name).read_bytes() for name in self.files(brick)}
+
     def files(self, brick: str) -> tuple[str, ...]:
         """Gives the names of the files on a brick."""
         return files_on(self.brick(brick))
@@ -131,13 +144,16 @@ def until(holds: Callable[[], object], what: str, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def follow(gluster: Gluster, ref: AsyncTaskRef) -> TaskReport:
-    """Polls a task until it has ended, and gives the last report."""
+def follow(gluster: Gluster, ref: AsyncTaskRef, seconds: float = 20) -> TaskReport:
+    """Polls a task until it has ended, as the engine does, and gives the last report."""
     reports: list[TaskReport] = []
 
     def has_ended() -> bool:
-        reports[:] = gluster.poll(ref.scope, [ref])
+        nonlocal ref
+        for report in gluster.poll(ref.scope, [ref]):
+            reports[:] = [report]
+            ref = after(ref, report)
         return bool(reports) and reports[0].status is not TaskStatus.RUNNING
 
-    until(has_ended, f"the end of {ref.verb}")
+    until(has_ended, f"the end of {ref.verb}", seconds)
     return reports[0]

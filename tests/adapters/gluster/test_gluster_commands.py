@@ -16,7 +16,7 @@ from adapters.gluster.commands import (
 )
 from adapters.gluster.gluster import Gluster
 from orchestrator import AsyncTask, TaskReport, TaskStatus, exclusive, sequence
-from tests.adapters.gluster.simulated import Simulated, after, follow, stored, until
+from tests.adapters.gluster.simulated import Simulated, after, follow, stored
 
 
 def played(gluster: Gluster, task: AsyncTask[Any]) -> TaskReport:
@@ -98,16 +98,6 @@ def test_an_uncommitted_drain_is_undone_by_taking_the_bricks_back(cluster: Simul
     drain.compensate(gluster)
 
     assert cluster.ask("volume", "rebalance", "v", "start").returned == 0
-
-
-def test_a_replaced_brick_gets_the_files_of_its_replica(cluster: Simulated) -> None:
-    cluster.seed("v", 4, replica_count=2)
-    command = ReplaceBrick(volume="v", old=cluster.brick("b3"), new=cluster.brick("new"))
-
-    command.execute(cluster.gluster())
-
-    until(lambda: cluster.files("new") == cluster.files("b2"), "the heal")
-    assert cluster.files("new")
 
 
 @pytest.mark.parametrize("volume", ["", "--remote-host=elsewhere", "a b", "a/b"])

@@ -1,0 +1,166 @@
+"""Requests on heals: replace-brick, reset-brick, `heal` and what it tells."""
+
+from __future__ import annotations
+
+import time
+
+from adapters.gluster.simulator.answers import Answer, Node, accept, misunderstand, refuse
+from adapters.gluster.simulator.healer import FULL, INDEX, spawn_healer
+from adapters.gluster.simulator.heals import ROOT, HealBook
+from adapters.gluster.simulator.placement import brick_path, sub_volumes
+from adapters.gluster.simulator.state import STARTED, Cluster, Volume, taken
+
+_ROOT_ID = "00000000-0000-0000-0000-000000000001"
+_LINE = "-" * 48
+
+
+def replace_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
+    """Answers `volume replace-brick NAME OLD NEW commit force`; the new brick is then healed."""
+    if len(words) != 4 or words[2:] != ["commit", "force"]:
+        usage = "volume replace-brick <VOLNAME> <SOURCE-BRICK> <NEW-BRICK> {commit force}"
+        return misunderstand(usage)
+    old, new = words[:2]
+    volume = cluster.volumes.get(name)
+    if volume is None:
+        return refuse(f"Volume {name} does not exist", errno=0)
+    if volume["status"] != STARTED:
+        return refuse(f"volume: {name} is not started", errno=0)
+    if volume["group_size"] == 1:
+        text = (
+            "replace-brick is not permitted on distribute only volumes. "
+            "Please use add-brick and remove-brick operations instead."
+        )
+        return refuse(text, errno=0)
+    if old not in volume["bricks"]:
+        return refuse(f"brick: {old} does not exist in volume: {name}", errno=0)
+    if no := taken(cluster, [new]):
+        return refuse(no, errno=0)
+    brick_path(new).mkdir(parents=True, exist_ok=True)
+    volume["bricks"] = [new if brick == old else brick for brick in volume["bricks"]]
+    volume["layout"] = [
+        [new if brick == old else brick for brick in group] for group in volume["layout"]
+    ]
+    _mark(cluster, name, new)
+    return accept(text="replace-brick commit force operation successful")
+
+
+def reset_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
+    """Answers `volume reset-brick NAME BRICK start | BRICK BRICK commit force`."""
+    volume = cluster.volumes.get(name)
+    if volume is None:
+        return refuse(f"Volume {name} does not exist", errno=0)
+    if words[0] not in volume["bricks"]:
+        return refuse(f"brick: {words[0]} does not exist in volume: {name}", errno=0)
+    out = volume["out_of_use"]
+    if words[1:] == ["start"]:
+        volume["out_of_use"] = sorted({*out, words[0]})
+        return accept(text="reset-brick start operation successful")
+    if words[1:] != [words[0], "commit", "force"]:
+        return misunderstand("volume reset-brick <VOLNAME> <SOURCE-BRICK> {{start} | ...}")
+    if words[0] not in out:
+        text = f"Source brick must be stopped. Please use gluster volume reset-brick {name}"
+        return refuse(text, errno=0)
+    volume["out_of_use"] = [brick for brick in out if brick != words[0]]
+    brick_path(words[0]).mkdir(parents=True, exist_ok=True)
+    _mark(cluster, name, words[0])
+    return accept(text="reset-brick commit force operation successful")
+
+
+def heal(cluster: Cluster, name: str, words: list[str]) -> Answer:
+    """Answers `volume heal NAME [full | info [summary] | statistics]`."""
+    volume = cluster.volumes.get(name)
+    if volume and words in (["info"], ["info", "summary"]):
+        bricks = _told(cluster, name, volume, whole="summary" not in words)
+        return accept(("healInfo", [("bricks", bricks)]), verdict_last=True)
+    if words == ["statistics"]:
+        what = f"Gathering crawl statistics on volume {name} has been"
+    else:
+        how = "full" if words == ["full"] else "index"
+        what = f"Launching heal operation to perform {how} self heal on volume {name} has been"
+    if volume is None:
+        why = f"Volume {name} does not exist"
+    elif volume["status"] != STARTED:
+        why = f"Volume {name} is not started."
+    elif volume["group_size"] == 1:
+        why = f"Self-heal-daemon is disabled. Heal will not be triggered on volume {name}"
+    elif words == ["statistics"] and volume["is_dispersed"]:
+        why = (
+            "This command is supported for only volume of replicated type. "
+            f"Volume {name} is not of type replicate"
+        )
+    elif cluster.faults.has("no_healer"):
+        why = "Self-heal daemon is not running. Check self-heal daemon log file."
+    elif words == ["statistics"]:
+        return Answer(stdout=f"{what} successful \n{_statistics(cluster, name, volume)}")
+    else:
+        spawn_healer(cluster, name, FULL if words == ["full"] else INDEX)
+        return Answer(stdout=f"{what} successful \nUse heal info commands to check status.\n")
+    return Answer(stderr=f"{what} unsuccessful:\n{why}\n", code=1)
+
+
+def _mark(cluster: Cluster, name: str, brick: str) -> None:
+    """Marks a brick as empty, on its replicas. The daemon starts anew and forgets its walks."""
+    with HealBook(cluster.tasks_dir, name).open() as state:
+        state["walks"] = {}
+        state["marks"].pop(brick, None)
+        if not cluster.faults.has("marks_fail"):
+            state["marks"][brick] = [ROOT]
+    spawn_healer(cluster, name, INDEX)
+
+
+def _told(cluster: Cluster, name: str, volume: Volume, *, whole: bool) -> list[Node]:
+    """Tells of each brick what its neighbours lack: all of it, or the number."""
+    with HealBook(cluster.tasks_dir, name).open() as state:
+        marks = state["marks"]
+    shown: list[Node] = []
+    for group in sub_volumes(volume["bricks"], volume["group_size"]):
+        for brick in group:
+            entries = [one for other in group if other != brick for one in marks.get(other, [])]
+            if brick in cluster.faults.names("pending_bricks"):
+                entries.append("/pending")
+            is_away = brick in (*cluster.faults.names("away_bricks"), *volume["out_of_use"])
+            status = "Transport endpoint is not connected" if is_away else "Connected"
+            body: list[Node] = [("name", brick)]
+            total = "-" if is_away else str(len(entries))
+            if whole:
+                files = [] if is_away else [_file(entry) for entry in entries]
+                body += [*files, ("status", status), ("numberOfEntries", total)]
+            else:
+                none = "-" if is_away else "0"
+                body += [
+                    ("status", status),
+                    ("totalNumberOfEntries", total),
+                    ("numberOfEntriesInHealPending", total),
+                    ("numberOfEntriesInSplitBrain", none),
+                    ("numberOfEntriesPossiblyHealing", none),
+                ]
+            shown.append((f'brick hostUuid="{cluster.node_id}"', body))
+    return shown
+
+
+def _file(entry: str) -> Node:
+    if entry == ROOT:
+        return f'file gfid="{_ROOT_ID}"', ROOT
+    return f'file gfid="{_ROOT_ID[:-1]}2"', f"/{entry.lstrip('/')}"
+
+
+def _statistics(cluster: Cluster, name: str, volume: Volume) -> str:
+    with HealBook(cluster.tasks_dir, name).open() as state:
+        walks = state["walks"]
+    lines = []
+    for number, brick in enumerate(volume["bricks"]):
+        lines += [_LINE, "", f"Crawl statistics for brick no {number}"]
+        lines.append(f"Hostname of brick {brick.partition(':')[0]}")
+        for one in walks.get(brick, []):
+            ended = one["ended"]
+            lines += [
+                "",
+                f"Starting time of crawl: {time.ctime(one['started'])}",
+                "",
+                f"Ending time of crawl: {time.ctime(ended)}\n" if ended else "Crawl is in progress",
+                f"Type of crawl: {one['kind']}",
+                f"No. of entries healed: {one['healed']}",
+                "No. of entries in split-brain: 0",
+                f"No. of heal failed entries: {one['failed']}",
+            ]
+    return "\n".join([*lines, ""])
