@@ -194,28 +194,38 @@ class Orchestrator:
     def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
         """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is.
 
-        Once begun it goes on while the database is away, and raises UnavailableError only if it still is at the end.
+        It goes on while the database is away, from its first look on, and raises UnavailableError only if it still is
+        at the end.
         """
         began = time.monotonic()
-        command = self.get(command_id)
+
+        def left() -> float | None:
+            return None if timeout is None else timeout - (time.monotonic() - began)
+
+        while (command := self._seen(command_id, left())) is None:
+            time.sleep(0.1)
         if command.status.is_final:
             return command
         with self._watch(command.command_id) as pause:
             while True:
-                waited = time.monotonic() - began
-                left = None if timeout is None else timeout - waited
-                is_over = left is not None and left <= 0
-                try:
-                    command = self.get(command.command_id)
-                except (UnavailableError, ContendedError):
-                    if is_over:
-                        raise
-                else:
-                    if command.status.is_final or is_over:
-                        return command
+                remaining = left()
+                found = self._seen(command.command_id, remaining)
+                is_over = remaining is not None and remaining <= 0
+                if found is not None and (found.status.is_final or is_over):
+                    return found
                 # Where nobody tells us, a tenth of the time waited so far is how late we may be.
-                most = 3600.0 if left is None else left
+                most = 3600.0 if remaining is None else remaining
+                waited = time.monotonic() - began
                 pause(min(max(waited / 10, 0.002), 0.5, most), most)
+
+    def _seen(self, command_id: str, left: float | None) -> CommandEntity | None:
+        """Gives a command; None where the database is away, unless no time is left to wait for it."""
+        try:
+            return self.get(command_id)
+        except (UnavailableError, ContendedError):
+            if left is not None and left <= 0:
+                raise
+            return None
 
     def commands(self, query: CommandQuery | None = None) -> Page[CommandEntity]:
         """Lists commands, newest first."""

@@ -50,8 +50,8 @@ def upgrade(wired: Wiring, _: argparse.Namespace) -> None:
 def current(wired: Wiring, _: argparse.Namespace) -> None:
     """Tells which schema the database has."""
     wired.settings.data_path.mkdir(parents=True, exist_ok=True)
-    with wired.store.reading() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+    with wired.store.reading() as reads:
+        revision = MigrationContext.configure(reads.connection).get_current_revision()
     print(revision or "empty")
 
 

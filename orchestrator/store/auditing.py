@@ -12,6 +12,7 @@ from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.query import Page
 from orchestrator.store import codec
+from orchestrator.store.reads import Reads
 from orchestrator.store.tables import audit
 
 TOGETHER = 10_000  # rows deleted in one transaction
@@ -37,7 +38,7 @@ def write_deed(connection: sa.Connection, deed: Deed) -> None:
 class Auditing:
     """Reads the audit, and forgets what is older than anybody asks for."""
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Reads]:
         """Opens a connection for reading."""
         raise NotImplementedError
 
@@ -59,7 +60,7 @@ class Auditing:
         if dry_run:
             counted = sa.select(sa.func.count()).select_from(old.subquery())
             with self.reading() as connection:
-                return connection.execute(counted).scalar_one()
+                return int(connection.execute(counted).scalar_one())
         deleted = 0
         while True:
             some = old.limit(TOGETHER)

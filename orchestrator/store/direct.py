@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.store.pool import note_cut
 from orchestrator.store.types import Instant
 
 Row = tuple[Any, ...]
@@ -108,7 +109,7 @@ class Direct:
     def _told(self, engine: sa.Engine, problem: Exception, *, is_gone: bool) -> BaseException:
         """Gives the error that SQLAlchemy would raise; where the server is gone, it is for all connections."""
         if is_gone:
-            engine.dispose()
+            note_cut(engine)
         return DBAPIError.instance(
             self.text,
             None,

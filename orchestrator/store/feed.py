@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from orchestrator.core.entity import Transition
 from orchestrator.core.query import Page
 from orchestrator.store import codec
+from orchestrator.store.reads import Reads
 from orchestrator.store.tables import event
 
 WRITERS = sa.text(
@@ -44,7 +45,7 @@ class Feed:
             int, frozenset[str]
         ] = {}  # missing number → who wrote when it was seen
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Reads]:
         """Opens a connection for reading."""
         raise NotImplementedError
 
@@ -68,9 +69,7 @@ class Feed:
         with self.reading() as connection:
             return connection.execute(sa.select(sa.func.max(event.c.seq))).scalar() or 0
 
-    def _noted(
-        self, connection: sa.Connection, missing: Sequence[int]
-    ) -> Mapping[int, frozenset[str]]:
+    def _noted(self, connection: Reads, missing: Sequence[int]) -> Mapping[int, frozenset[str]]:
         """Gives the holes that are known, these among them. Who wrote when one was first seen stays noted."""
         known = self._holes
         unseen = [number for number in missing if number not in known]
@@ -80,7 +79,7 @@ class Feed:
             self._holes = {number: known[number] for number in newest}
         return known
 
-    def _writers(self, connection: sa.Connection) -> frozenset[str]:
+    def _writers(self, connection: Reads) -> frozenset[str]:
         return frozenset(connection.execute(WRITERS).scalars())
 
 

@@ -17,6 +17,7 @@ from orchestrator.core.query import Offer
 from orchestrator.core.status import TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.reading import Reading
+from orchestrator.store.reads import Reads
 from orchestrator.store.tables import api_process, async_task, audit, command_entity, vendor_grant
 
 _g, _c, _a, _t = vendor_grant.c, command_entity.c, audit.c, async_task.c
@@ -150,7 +151,7 @@ class Granting(Reading):
             return connection.execute(statement.limit(1)).scalar()
 
 
-def _found(connection: sa.Connection, where: list[sa.ColumnElement[bool]]) -> list[Grant]:
+def _found(connection: sa.Connection | Reads, where: list[sa.ColumnElement[bool]]) -> list[Grant]:
     statement = sa.select(vendor_grant).where(*where).order_by(_g.about, _g.subject, _g.vendor)
     return [_grant(row) for row in connection.execute(statement)]
 

@@ -19,6 +19,7 @@ from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct
+from orchestrator.store.reads import Reads
 from orchestrator.store.statements import Statements
 from orchestrator.store.tables import (
     async_task,
@@ -36,7 +37,7 @@ class Reading:
 
     _known: Statements
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Reads]:
         """Opens a connection for reading."""
         raise NotImplementedError
 

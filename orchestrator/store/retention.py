@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from orchestrator.core.ids import range_of_parts
 from orchestrator.core.status import FINAL
+from orchestrator.store.reads import Reads
 from orchestrator.store.tables import (
     async_task,
     command_entity,
@@ -33,7 +34,7 @@ BELONGINGS = (
 class Retention:
     """Deletes old history."""
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Reads]:
         """Opens a connection for reading."""
         raise NotImplementedError
 
@@ -50,9 +51,8 @@ class Retention:
         )
         if dry_run:
             with self.reading() as connection:
-                return connection.execute(
-                    sa.select(sa.func.count()).select_from(old.subquery())
-                ).scalar_one()
+                counted = sa.select(sa.func.count()).select_from(old.subquery())
+                return int(connection.execute(counted).scalar_one())
         deleted = 0
         while True:
             with self.writing() as connection:

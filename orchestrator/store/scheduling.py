@@ -15,6 +15,7 @@ from orchestrator.core.ports import LEASE_MOST_S, Signs, Straggler, WorkerRow
 from orchestrator.core.status import Outcome, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct, Row
+from orchestrator.store.reads import Reads
 from orchestrator.store.regular import CAN_BE_LATE, IS_CLAIMED_BY_A_STRANGER, Regular
 from orchestrator.store.stamp import NothingBefore
 from orchestrator.store.tables import async_task, command_entity, lease, worker
@@ -28,7 +29,7 @@ class Scheduling:
 
     engine: sa.Engine
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
+    def reading(self) -> AbstractContextManager[Reads]:
         """Opens a connection for reading."""
         raise NotImplementedError
 

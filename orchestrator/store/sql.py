@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,13 @@ import orjson
 import sqlalchemy as sa
 from psycopg.types.string import TextLoader
 from sqlalchemy import event as sa_event
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InvalidatePoolError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
@@ -21,6 +27,8 @@ from orchestrator.store.auditing import Auditing
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
 from orchestrator.store.granting import Granting
+from orchestrator.store.pool import RenewedPool, is_from_before_a_cut
+from orchestrator.store.reads import Reads, repeated
 from orchestrator.store.retention import Retention
 from orchestrator.store.scheduling import Scheduling
 from orchestrator.store.statements import Statements
@@ -70,6 +78,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
         case "postgresql":
             engine = sa.create_engine(
                 parsed,
+                poolclass=RenewedPool,
                 pool_size=pool_size,
                 max_overflow=10,
                 pool_timeout=10,
@@ -96,8 +105,9 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
 
 def _tune_postgres(engine: sa.Engine) -> None:
     @sa_event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
+    def on_connect(connection: Any, record: Any) -> None:
         connection.adapters.register_loader("uuid", TextLoader)  # ids are texts everywhere
+        record.info["opened_at"] = time.monotonic()
 
     @sa_event.listens_for(engine, "checkin")
     def on_checkin(_connection: Any, record: Any) -> None:
@@ -106,6 +116,8 @@ def _tune_postgres(engine: sa.Engine) -> None:
     @sa_event.listens_for(engine, "checkout")
     def on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
         now = time.monotonic()
+        if is_from_before_a_cut(engine, record.info["opened_at"]):
+            raise DisconnectionError("cut off with others")
         if now - record.info.get("used_at", now) > IDLE_S:
             try:
                 engine.dialect.do_ping(connection)
@@ -176,21 +188,19 @@ class SqlStore(Watching, Granting, Scheduling, Auditing, Retention, Feed):
     ) -> list[Row]:
         if self.engine.dialect.name == "postgresql":
             with translated():
-                try:
+                if writes:
                     return statement.run_alone(self.engine, given)
-                except DBAPIError as problem:
-                    # The server may have cut us off while we were idle. A read can be asked again; of a write
-                    # nobody knows whether it took effect.
-                    if writes or not problem.connection_invalidated:
-                        raise
-                return statement.run_alone(self.engine, given)
-        with self.writing() if writes else self.reading() as connection:
-            return statement.run(connection, given)
+                return repeated(lambda: statement.run_alone(self.engine, given))
+        if writes:
+            with self.writing() as connection:
+                return statement.run(connection, given)
+        with self.reading() as reads:
+            return statement.run(reads.connection, given)
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        with translated(), self._reading.connect() as connection:
-            yield connection
+    def reading(self) -> Iterator[Reads]:
+        with translated(), closing(Reads(self._reading)) as reads:
+            yield reads
 
     def now(self) -> datetime:
         if self.engine.dialect.name == "sqlite":

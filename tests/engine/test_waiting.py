@@ -21,9 +21,16 @@ class Absent(MemoryStore):
     is_away = False
 
     def get(self, command_id: str) -> CommandEntity | None:
+        self._check()
+        return super().get(command_id)
+
+    def find_ids(self, prefix: str, limit: int) -> list[str]:
+        self._check()
+        return super().find_ids(prefix, limit)
+
+    def _check(self) -> None:
         if self.is_away:
             raise UnavailableError("the database cannot be used now")
-        return super().get(command_id)
 
 
 def test_a_wait_goes_on_while_the_database_is_away() -> None:
@@ -45,6 +52,28 @@ def test_a_wait_goes_on_while_the_database_is_away() -> None:
     job = stage.orchestrator.submit(Step(name="a"))
 
     assert front.wait(job.id).status.is_final
+
+
+@pytest.mark.parametrize("named_by", ["id", "prefix"])
+def test_the_first_look_of_a_wait_waits_for_the_database_too(
+    named_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Absent()
+    stage = Stage(COMMANDS, supplies=[Diary(), Outside()], store=store)
+    job = stage.orchestrator.submit(Step(name="a"))
+    stage.play()
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        store.is_away = len(pauses) < 3
+
+    store.is_away = True
+    monkeypatch.setattr("orchestrator.app.time.sleep", pause)
+
+    found = stage.orchestrator.wait(job.id if named_by == "id" else job.id[:8])
+
+    assert (found.command_id, found.status.is_final, len(pauses)) == (job.id, True, 3)
 
 
 def test_a_wait_says_so_if_the_database_is_still_away_at_its_end() -> None:
