@@ -12,6 +12,7 @@ from adapters.vdsm.stomp import BadFrameError, Frame, FrameReader
 REQUESTS = frozenset({"jms.topic.vdsm_requests", "jms.topic.vdsm_irs_requests"})
 MOST_SILENCE_S = 10.0  # who has sent less than it takes to tell the protocol is given this long
 FIRST_BYTES = 11
+_STOMP = (b"CONNECT", b"SEND", b"SUBSCRIBE", b"UNSUBSCRIBE", b"DISCONNECT")
 LEAST_BEAT_MS = 1000
 
 
@@ -73,6 +74,8 @@ class Session:
             if not more:
                 raise ConnectionResetError("closed before a word was said")
             data += more
+        if not data.lstrip(b"\r\n").startswith(_STOMP):
+            raise ConnectionResetError("no STOMP; a web request is not served here")
         self._stream.settimeout(None)
         return data
 
