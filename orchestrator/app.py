@@ -61,6 +61,23 @@ class Handle:
     repeated: bool = False
 
 
+class Later:
+    """A sender that keeps the nudges until it is told to send them."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._kept: list[CommandEntity] = []
+
+    def launch(self, commands: Sequence[CommandEntity]) -> None:
+        self._kept.extend(commands)
+
+    def send(self) -> None:
+        """Sends them."""
+        kept, self._kept = self._kept, []
+        if kept:
+            self._sender.launch(kept)
+
+
 class Orchestrator:
     """Submits commands, watches them, and carries out what operators order.
 
@@ -81,6 +98,7 @@ class Orchestrator:
         self.store = store
         self.catalog = catalog
         self.sender = sender
+        self._writer, self._limits = writer, limits
         self._clock = writer.clock  # not the store's: a stage turns its own
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
@@ -89,6 +107,18 @@ class Orchestrator:
         self._vendor_claims = VendorClaims(writer)
         self.grants = Grants(writer)
         self._watch = watch or (lambda _id: nullcontext(lambda seconds, _most: time.sleep(seconds)))
+
+    def within(self, store: Store) -> tuple[Orchestrator, Callable[[], None]]:
+        """Gives a front door to another view of the same store, such as one transaction of it.
+
+        The nudges of what becomes ready are kept; they are sent by the function that comes with it.
+        """
+        later = Later(self.sender)
+        writer = Writer(store, self._writer.policy, clock=self._clock, rng=self._writer.rng)
+        inner = Orchestrator(
+            store, writer, self.catalog, later, limits=self._limits, watch=self._watch
+        )
+        return inner, later.send
 
     # --- submitting ------------------------------------------------------------------------------
 

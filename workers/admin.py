@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 import orchestrator
 from orchestrator.core.access import Role
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import translated
 from workers.settings import Settings
 from workers.wiring import Wiring, wiring
@@ -93,10 +94,11 @@ def token(wired: Wiring, asked: argparse.Namespace) -> None:
 
 
 def gc(wired: Wiring, asked: argparse.Namespace) -> None:
-    """Deletes trees that ended long ago, with all that belongs to them."""
-    deleted = wired.store.delete_ended_before(
-        wired.clock.now() - timedelta(days=asked.older_than_days), dry_run=asked.dry_run
-    )
+    """Deletes trees that ended long ago, with all that belongs to them, and answers kept for who asks again."""
+    old = wired.clock.now() - timedelta(days=asked.older_than_days)
+    deleted = wired.store.delete_ended_before(old, dry_run=asked.dry_run)
+    if not asked.dry_run:
+        SqlRequests(wired.store).forget(old)
     audit = wired.store.delete_audit_before(
         wired.clock.now() - timedelta(days=wired.settings.audit_days), dry_run=asked.dry_run
     )

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from orchestrator.api import ApiSettings, make_app
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.store.single import SqlRequests
 from orchestrator.store.webhooks import SqlWebhooks
 from workers.logs import configure_logging
 from workers.settings import Settings
@@ -33,6 +34,7 @@ def _wired() -> FastAPI:
         wired.orchestrator,
         tokens=wired.tokens,
         webhooks_book=SqlWebhooks(wired.store),
+        requests=SqlRequests(wired.store),
         settings=ApiSettings(webhooks_to_private=wired.settings.webhooks_to_private),
         session_secret=session_secret(wired.settings),
         flower_url=wired.settings.flower_url or None,

@@ -24,6 +24,9 @@ from orchestrator.api import (
     registers,
     webhooks,
 )
+from orchestrator.api import (
+    tokens as token_routes,
+)
 from orchestrator.api.described import DescribedApp
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
@@ -35,6 +38,7 @@ from orchestrator.api.problems import answer_problems
 from orchestrator.app import BEAT, Door, Orchestrator
 from orchestrator.core.access import Tokens
 from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.core.once import Requests
 from orchestrator.core.webhook import Webhooks
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
@@ -47,6 +51,7 @@ def make_app(
     *,
     tokens: Tokens,
     webhooks_book: Webhooks,
+    requests: Requests,
     session_secret: str | None = None,
     flower_url: str | None = None,
     settings: ApiSettings | None = None,
@@ -78,6 +83,7 @@ def make_app(
         feed=Feed(store, interval_s=chosen.feed_interval_s),
         tokens=tokens,
         webhooks=webhooks_book,
+        requests=requests,
         settings=chosen,
         session_secret=session_secret or secrets.token_urlsafe(),
         flower_url=flower_url,
@@ -89,7 +95,17 @@ def make_app(
     app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
-    for part in (commands, external, grants, webhooks, feed, registers, auditing, login):
+    for part in (
+        commands,
+        external,
+        grants,
+        webhooks,
+        feed,
+        registers,
+        auditing,
+        login,
+        token_routes,
+    ):
         version_1.include_router(part.router)
     app.include_router(version_1)
     app.include_router(login.short_router)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import Header, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.fields import Json, JsonObject, Moment, Said, Span, Words
@@ -15,7 +15,6 @@ from orchestrator.core.status import Outcome, Status
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=200)]
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Statuses = Annotated[list[str] | None, Query(description="repeated, or separated by commas")]
 
 

@@ -12,7 +12,6 @@ from fastapi.responses import StreamingResponse
 from orchestrator.api import submissions
 from orchestrator.api.bodies import (
     Cursor,
-    IdempotencyKey,
     Limit,
     Order,
     Statuses,
@@ -23,24 +22,18 @@ from orchestrator.api.bodies import (
 )
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower
+from orchestrator.api.once import KeyedRoute
 from orchestrator.core.query import CommandQuery
 from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
 
-router = APIRouter(prefix="/commands", tags=["commands"])
+router = APIRouter(prefix="/commands", tags=["commands"], route_class=KeyedRoute)
 Ordered = Annotated[Order, Body(default_factory=Order)]
 
 
-@router.post("", status_code=201, responses={200: {"description": "submitted before"}})
-def submit(
-    body: Submission,
-    response: Response,
-    caller: Follower,
-    desk: AtDesk,
-    idempotency_key: IdempotencyKey = None,
-) -> CommandView:
-    """Submits a command. The same Idempotency-Key gives the same command, with 200."""
-    submitted = submissions.submit(caller, body, idempotency_key, desk)
-    response.status_code = 200 if submitted.repeated else 201
+@router.post("", status_code=201)
+def submit(body: Submission, response: Response, caller: Follower, desk: AtDesk) -> CommandView:
+    """Submits a command."""
+    submitted = submissions.submit(caller, body, desk)
     response.headers["Location"] = f"/api/v1/commands/{submitted.id}"
     return desk.sees(caller).show(desk.orchestrator.get(submitted.id))
 

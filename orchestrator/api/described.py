@@ -48,6 +48,17 @@ PROBLEM_SCHEMA = {
         },
     },
 }
+KEY_HEADER = "Idempotency-Key"
+KEY_PARAMETER = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": (
+        "of the caller's choice. The same request again is not carried out again: it is answered as it was, with"
+        " the header `Idempotent-Replayed: true`. Another request with the same key is a conflict."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 REPLACED = ("HTTPValidationError", "ValidationError")  # what FastAPI would answer by itself
 
 
@@ -69,6 +80,8 @@ def with_problems(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method in METHODS:
             if method in operations:
+                if method != "get" and "security" in operations[method]:
+                    operations[method].setdefault("parameters", []).append(KEY_PARAMETER)
                 _add_problems(path, method, operations[method])
     return document
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.access import Caller, Permission, Tokens
+from orchestrator.core.once import Requests, Single
 from orchestrator.core.webhook import Webhooks
 from orchestrator.monitor.feed import Feed
 from orchestrator.monitor.monitor import Monitor
@@ -36,18 +38,46 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The front door, the monitor, and the rest that endpoints ask."""
+    """The front door, the monitor, and the rest that endpoints ask.
+
+    In a request with an idempotency key all of it is within one transaction, `single`.
+    """
 
     orchestrator: Orchestrator
     monitor: Monitor
     feed: Feed
     tokens: Tokens
     webhooks: Webhooks
+    requests: Requests
     settings: ApiSettings
     session_secret: str = field(repr=False)
     flower_url: str | None
     probes: Mapping[str, Probe]
     queues: Callable[[], Mapping[str, int]]
+    single: Single | None = None
+
+    def within(self, single: Single) -> tuple[Desk, Callable[[], None]]:
+        """Gives the desk of a request that is one transaction, and what to call when that is committed."""
+        orchestrator, send = self.orchestrator.within(single.store)
+        inner = replace(
+            self,
+            orchestrator=orchestrator,
+            monitor=Monitor(single.store, orchestrator.catalog),
+            tokens=single.tokens,
+            webhooks=single.webhooks,
+            single=single,
+        )
+        return inner, send
+
+    def let_go(self) -> None:
+        """Gives back what the request holds, before it looks whether others have got on and begins anew."""
+        if self.single is not None:
+            self.single.let_go()
+
+    def pause(self, seconds: float) -> None:
+        """Waits for others, and keeps nothing from them meanwhile."""
+        self.let_go()
+        time.sleep(seconds)
 
     def sees(self, caller: Caller) -> Monitor:
         """Gives the monitor with this caller's eyes: a vendor's see what is its own."""
@@ -61,7 +91,7 @@ async def desk_of(
     request: Request,
 ) -> Desk:  # not a thread for each of what only looks something up
     """Gives the desk of the app that the request came to."""
-    desk: Desk = request.app.state.desk
+    desk: Desk = getattr(request.state, "desk", None) or request.app.state.desk
     return desk
 
 

@@ -11,9 +11,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from typing_extensions import TypedDict
 
-from orchestrator.api.bodies import Cursor, IdempotencyKey, Limit, Statuses, read_statuses
+from orchestrator.api.bodies import Cursor, Limit, Statuses, read_statuses
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower, Vendor
+from orchestrator.api.once import KeyedRoute
 from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registered, Registration
 from orchestrator.api.vendors import ANY_LIFE, Life, Vendors
 from orchestrator.core.errors import BadInputError
@@ -28,7 +29,7 @@ class BulkAnswers(TypedDict):
     items: list[BulkAnswer]
 
 
-router = APIRouter(prefix="/external-tasks", tags=["external tasks"])
+router = APIRouter(prefix="/external-tasks", tags=["external tasks"], route_class=KeyedRoute)
 
 
 async def vendors_at(desk: AtDesk) -> Vendors:
@@ -55,20 +56,18 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 AtCounter = Annotated[Vendors, Depends(vendors_at)]
 
 
-@router.post("", status_code=201, responses={200: {"description": "registered before"}})
+@router.post("", status_code=201)
 def register(
     body: Registration,
     response: Response,
     caller: Vendor,
     vendors: AtCounter,
-    idempotency_key: IdempotencyKey = None,
 ) -> Registered:
     """Registers a task under a command, under another external task, or as a job of its own.
 
     With `tasks` a whole tree is stored at once.
     """
-    registered = vendors.register(caller, body, idempotency_key)
-    response.status_code = 200 if registered.repeated else 201
+    registered = vendors.register(caller, body)
     response.headers["Location"] = f"/api/v1/external-tasks/{registered.id}"
     shown = tagged(vendors.show(caller, registered.id), response)
     return {**shown, "tasks": vendors.planned(registered.id) if body.tasks else []}

@@ -10,11 +10,12 @@ from typing_extensions import TypedDict
 from orchestrator.api.bodies import Order
 from orchestrator.api.desk import AtDesk, Desk
 from orchestrator.api.login import Admin, Follower
+from orchestrator.api.once import KeyedRoute
 from orchestrator.core.access import Caller, Grant, GrantAbout, Permission, Sight, is_of_vendor
 from orchestrator.core.errors import NotFoundError
 from orchestrator.monitor.views import instant
 
-router = APIRouter(tags=["grants"])
+router = APIRouter(tags=["grants"], route_class=KeyedRoute)
 Ordered = Annotated[Order, Body(default_factory=Order)]
 
 

@@ -9,7 +9,7 @@ from orchestrator.core.access import Caller, GrantAbout, Permission, Role, Sight
 from orchestrator.core.errors import BadInputError, NotAllowedError, NotFoundError
 
 
-def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Handle:
+def submit(caller: Caller, body: Submission, desk: Desk) -> Handle:
     """Submits a command, or adds it to another. Raises NotAllowedError for what is not the caller's to do."""
     check_submits(caller, body.kind, desk)
     owner, owner_type = caller.owner
@@ -29,7 +29,6 @@ def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Han
             owner=owner,
             owner_type=owner_type,
             submitted_by=caller.name,
-            idempotency_key=scoped_key(caller, key),
             vendor=caller.vendor,
         )
     check_deadline(body.deadline, desk.orchestrator.store.now())
@@ -38,7 +37,6 @@ def submit(caller: Caller, body: Submission, key: str | None, desk: Desk) -> Han
         owner=owner,
         owner_type=owner_type,
         submitted_by=caller.name,
-        idempotency_key=scoped_key(caller, key),
         correlation_id=body.correlation_id,
         deadline=body.deadline,
     )
@@ -55,15 +53,6 @@ def check_sees(caller: Caller, command_id: str, desk: Desk) -> None:
     )
     if not granted:
         raise NotFoundError(f"there is no command {command_id}")
-
-
-def scoped_key(caller: Caller, key: str | None) -> str | None:
-    """Gives an idempotency key as it is stored: callers choose theirs without knowing those of others.
-
-    All tokens of one vendor are one caller.
-    """
-    owner, owner_type = caller.owner
-    return None if key is None else f"{owner_type} {owner}: {key}"
 
 
 def check_submits(caller: Caller, kind: str, desk: Desk) -> None:

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from orchestrator.api.desk import Desk
 from orchestrator.api.problems import STATUS
-from orchestrator.api.submissions import scoped_key
 from orchestrator.api.vendor_bodies import (
     BulkAnswer,
     BulkNews,
@@ -52,7 +51,7 @@ class Vendors:
         self._orchestrator = desk.orchestrator
         self._patience_s = desk.settings.patience_s
 
-    def register(self, caller: Caller, body: Registration, key: str | None) -> Handle:
+    def register(self, caller: Caller, body: Registration) -> Handle:
         """Stores the task. Raises ConflictError when the parent takes no parts now."""
         vendor = body.vendor or caller.vendor
         if vendor is None:
@@ -61,21 +60,17 @@ class Vendors:
         said = {**body.parameters(), "vendor": vendor}
         said.pop("best_effort")
         command = vendor_task(said)
-        key = scoped_key(caller, key)
         if body.parent is None:
             return self._orchestrator.submit(
                 command,
                 owner=vendor,
                 owner_type=VENDOR_OWNED,
                 submitted_by=caller.name,
-                idempotency_key=key,
                 correlation_id=body.correlation_id,
             )
-        return self._attach(caller, body, command, vendor, key)
+        return self._attach(caller, body, command, vendor)
 
-    def _attach(
-        self, caller: Caller, body: Registration, command: Command, vendor: str, key: str | None
-    ) -> Handle:
+    def _attach(self, caller: Caller, body: Registration, command: Command, vendor: str) -> Handle:
         """Waits a little for a parent that a worker is about to begin, as a report does."""
         parent, until = body.parent or "", time.monotonic() + self._patience_s
         while True:
@@ -86,7 +81,6 @@ class Vendors:
                     owner=vendor,
                     owner_type=VENDOR_OWNED,
                     submitted_by=caller.name,
-                    idempotency_key=key,
                     vendor=caller.vendor,
                     best_effort=body.best_effort,
                 )
@@ -98,7 +92,7 @@ class Vendors:
                 begins = found.kind in EXTERNAL_KINDS and found.status in BEGINNING
                 if not begins or time.monotonic() >= until:
                     raise
-            time.sleep(LOOK_AGAIN_S)
+            self._desk.pause(LOOK_AGAIN_S)
 
     def tasks(
         self,
@@ -203,6 +197,8 @@ class Vendors:
                 actor=caller.name,
             )
         )
+        if not taken:
+            self._desk.let_go()  # nothing was done: whoever asks again may get something
         items = [
             external_view(one.command, one.task, {}, one.at)
             for one in taken
@@ -217,7 +213,7 @@ class Vendors:
             (answer,) = self._orchestrator.report_external([report])
             if answer.task is not None or not _is_beginning(answer) or time.monotonic() >= until:
                 return self._answered(caller, report, answer)
-            time.sleep(LOOK_AGAIN_S)
+            self._desk.pause(LOOK_AGAIN_S)
 
     def _answered(self, caller: Caller, report: VendorReport, answer: Answer) -> ExternalView:
         command, task = answer.command, answer.task

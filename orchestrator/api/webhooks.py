@@ -11,13 +11,14 @@ from typing_extensions import TypedDict
 from orchestrator.api.desk import AtDesk, Desk
 from orchestrator.api.fields import Said
 from orchestrator.api.login import Follower, Vendor
+from orchestrator.api.once import KeyedRoute
 from orchestrator.app import addresses_of
 from orchestrator.core.access import Caller, Permission, Role
 from orchestrator.core.errors import BadInputError, NotFoundError
 from orchestrator.core.webhook import Endpoint, News
 from orchestrator.monitor.views import instant
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=KeyedRoute)
 
 
 class WebhookBody(BaseModel):

@@ -47,6 +47,8 @@ def submit(
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
     with connect() as server:
         command = server.post("commands", body, headers)
+        if idempotency_key:  # a key that was used before is answered as it was then
+            command = server.get(f"commands/{command['id']}")
         if not (wait or watch):
             _print(command, output)
             return

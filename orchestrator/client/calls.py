@@ -33,7 +33,7 @@ def get(path: str, **params: Any) -> Call:
     return Call(method="GET", path=path, params=params, is_safe=True)
 
 
-def keyed(path: str, body: Mapping[str, Any], key: str | None) -> Call:
+def keyed(path: str, body: Mapping[str, Any], key: str | None = None) -> Call:
     """Makes something, once for each idempotency key; without one, a new one is made up."""
     given = {name: value for name, value in body.items() if value is not None}
     headers = {"Idempotency-Key": key or str(uuid4())}
@@ -41,10 +41,8 @@ def keyed(path: str, body: Mapping[str, Any], key: str | None) -> Call:
 
 
 def order(command_id: str, verb: str, reason: str, **more: Any) -> Call:
-    """Gives an operator's order. It is not repeated: the second would meet another state."""
-    return Call(
-        method="POST", path=f"commands/{command_id}/{verb}", body={"reason": reason, **more}
-    )
+    """Gives an operator's order, carried out once however often it is sent."""
+    return keyed(f"commands/{command_id}/{verb}", {"reason": reason, **more})
 
 
 def path_of(path: str) -> str:

@@ -20,8 +20,9 @@ TIMEOUT_S = 30.0
 class Client:
     """Submits commands, looks at them and gives operators' orders. Threads may share it.
 
-    What is safe to repeat (reading, reporting, and submitting, by idempotency key) is repeated for `retry_s`
-    seconds while the server does not answer. All methods raise ClientError; commands are the JSON of the REST API.
+    Each call takes effect once, by its nature (reading, reporting) or by an idempotency key, which is made up
+    where none is given. So calls are repeated for `retry_s` seconds while the server does not answer. All methods
+    raise ClientError; commands are the JSON of the REST API.
     """
 
     def __init__(

@@ -192,7 +192,7 @@ class Vendor(Client):
             "lease_s": lease_s,
             **more,
         }
-        answer = self.call(Call(method="POST", path="external-tasks/claim", body=body))
+        answer = self.call(keyed("external-tasks/claim", body))
         return [Task(self, one, claim_lease_s=lease_s) for one in answer["items"]]
 
 

@@ -55,6 +55,16 @@ sa.Index("ix_audit_verb", audit.c.verb, audit.c.audit_id)
 sa.Index("ix_audit_entity", audit.c.entity, audit.c.audit_id)
 sa.Index("ix_audit_at", audit.c.at)
 
+keyed_request = sa.Table(
+    "keyed_request",
+    metadata,
+    sa.Column("key", Text, primary_key=True),  # whose, and a digest of the key that was sent
+    sa.Column("digest", Text, nullable=False),  # of what was asked
+    sa.Column("answer", Text, nullable=False),  # sealed with the key that was sent
+    sa.Column("at", Instant, nullable=False),
+)
+sa.Index("ix_keyed_request_at", keyed_request.c.at)
+
 vendor_grant = sa.Table(
     "vendor_grant",
     metadata,

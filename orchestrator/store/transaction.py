@@ -33,12 +33,14 @@ from orchestrator.store.tables import (
 
 
 class SqlTransaction:
-    """Implements `orchestrator.core.ports.Transaction` on one connection."""
+    """Implements `orchestrator.core.ports.Transaction` on one connection: a given one, or its own."""
 
-    def __init__(self, engine: sa.Engine, known: Statements) -> None:
+    def __init__(
+        self, engine: sa.Engine, known: Statements, connection: sa.Connection | None = None
+    ) -> None:
         self._engine = engine
         self._known = known
-        self._open: sa.Connection | None = None
+        self._open = connection
 
     @property
     def _connection(self) -> sa.Connection:

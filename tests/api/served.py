@@ -29,6 +29,7 @@ from orchestrator import (
 )
 from orchestrator.api import ApiSettings, make_app
 from orchestrator.core.access import Role
+from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import metadata
 from orchestrator.store.tokens import SqlTokens
@@ -182,10 +183,17 @@ class Served:
 
 @contextmanager
 def served(
-    directory: Path, *, certificate: tuple[Path, Path] | None = None, **settings: Any
+    directory: Path,
+    *,
+    url: str | None = None,
+    certificate: tuple[Path, Path] | None = None,
+    **settings: Any,
 ) -> Iterator[Served]:
-    """Serves an API for as long as the block lasts; with a certificate and its key, over TLS."""
-    store = SqlStore(make_engine(f"sqlite:///{directory}/stage.db"))
+    """Serves an API for as long as the block lasts; with a certificate and its key, over TLS.
+
+    `url` names the database, which may be empty; by default it is a file in the directory.
+    """
+    store = SqlStore(make_engine(url or f"sqlite:///{directory}/stage.db"))
     metadata.create_all(store.engine)
     stage = Stage(KINDS, store=store)
     stage.clock.time = datetime.now(UTC)  # the API tells what is stale by the store's time
@@ -195,6 +203,7 @@ def served(
         stage.orchestrator,
         tokens=tokens,
         webhooks_book=SqlWebhooks(store),
+        requests=SqlRequests(store),
         settings=chosen,
         session_secret="s3cret",
     )

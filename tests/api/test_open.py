@@ -16,7 +16,13 @@ from tests.api.served import Served
 
 def test_a_process_that_answers_says_so(house: Served, stage: Stage) -> None:
     book = house.app.state.desk.webhooks
-    app = make_app(stage.orchestrator, tokens=house.tokens, webhooks_book=book, says_open=True)
+    app = make_app(
+        stage.orchestrator,
+        tokens=house.tokens,
+        webhooks_book=book,
+        requests=house.app.state.desk.requests,
+        says_open=True,
+    )
 
     async def doors() -> list[OpenDoor]:
         with anyio.fail_after(10):
@@ -37,7 +43,13 @@ def test_a_broken_beat_is_not_the_last_one(
 ) -> None:
     """Who stops noting that the door is open stops the leases of all vendors."""
     book = house.app.state.desk.webhooks
-    app = make_app(stage.orchestrator, tokens=house.tokens, webhooks_book=book, says_open=True)
+    app = make_app(
+        stage.orchestrator,
+        tokens=house.tokens,
+        webhooks_book=book,
+        requests=house.app.state.desk.requests,
+        says_open=True,
+    )
     keep_door, kept = stage.store.keep_door, list[OpenDoor]()
 
     def breaks_once(door: OpenDoor) -> None:

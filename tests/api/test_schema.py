@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from orchestrator.api import ApiSettings, make_app
 from orchestrator.core.access import GrantAbout, Role
+from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tokens import SqlTokens
 from orchestrator.store.webhooks import SqlWebhooks
@@ -83,6 +84,7 @@ def _with_something_in_it(store: SqlStore) -> Described:
         stage.orchestrator,
         tokens=tokens,
         webhooks_book=SqlWebhooks(store),
+        requests=SqlRequests(store),
         settings=settings_,
         session_secret="s3cret",
     )
@@ -164,6 +166,7 @@ def test_the_document_says_who_may_ask_and_what_goes_wrong(sqlite_url: str) -> N
         Stage(KINDS, store=store).orchestrator,
         tokens=SqlTokens(store),
         webhooks_book=SqlWebhooks(store),
+        requests=SqlRequests(store),
     )
     document = app.openapi()
     store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,9 @@ def test_who_is_not_logged_in_or_not_allowed_exits_4(
     assert "operator" in viewer.stderr
 
 
-def test_list_filters_and_pages(cli: Typing) -> None:
+def test_list_filters_and_pages(cli: Typing, stage: Stage) -> None:
     for number in range(3):
+        stage.turn(timedelta(seconds=1))  # of those of one moment none is the newest
         cli("submit", "test.note", "-p", f"text=page {number}", "--owner", "pager")
 
     first = json_of(cli("list", "-f", "owner:pager", "--limit", "2", "-o", "json"))

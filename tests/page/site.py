@@ -17,6 +17,7 @@ from orchestrator.api.app import make_app
 from orchestrator.api.desk import ApiSettings
 from orchestrator.core.access import Role
 from orchestrator.core.command import Command
+from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tokens import SqlTokens
 from orchestrator.store.webhooks import SqlWebhooks
@@ -115,6 +116,7 @@ def running_site(directory: Path, port: int | None = None) -> Iterator[Site]:
         site.stage.orchestrator,
         tokens=site.tokens,
         webhooks_book=SqlWebhooks(store),
+        requests=SqlRequests(store),
         settings=ApiSettings(feed_interval_s=0.05),
         flower_url="http://127.0.0.1:5555/",
         queues=lambda: {"orchestrator": 2},

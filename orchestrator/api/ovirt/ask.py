@@ -115,11 +115,15 @@ class Ask:
             )
 
     def begun(self, tree: Sequence[CommandEntity]) -> list[CommandEntity]:
-        """Gives the tree as soon as no task in it waits for a worker to offer it; after a while as it is."""
+        """Gives the tree as soon as no task in it waits for a worker to offer it; after a while as it is.
+
+        Workers see nothing of what this request has written and not committed: for that it does not wait.
+        """
         until = time.monotonic() + self.desk.settings.patience_s
         root, found = tree[0].command_id, list(tree)
         while any(is_external(one) and one.status in BEGINNING for one in found):
-            if time.monotonic() >= until:
+            holds = self.desk.single is not None and self.desk.single.is_open
+            if holds or time.monotonic() >= until:
                 break
             time.sleep(LOOK_AGAIN_S)
             found = self.desk.orchestrator.store.tree(root)

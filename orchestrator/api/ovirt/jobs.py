@@ -80,7 +80,7 @@ def add_job(ask: Ask) -> Answer:
         data={ASKED: {"auto_cleared": flag_in(asked, "auto_cleared", default=False)}},
         correlation_id=ask.correlation_id,
     )
-    made = Vendors(ask.desk).register(ask.caller, body, ask.request.headers.get("idempotency-key"))
+    made = Vendors(ask.desk).register(ask.caller, body)
     tree = ask.begun(ask.desk.orchestrator.store.tree(made.id))
     ask.desk.orchestrator.report_external(ask.report(tree[:1], TaskStatus.RUNNING))
     job = _shown(ask, ask.desk.orchestrator.store.tree(made.id))

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestrator.api.desk import Desk
+from orchestrator.api.once import WRITING, key_of, once
 from orchestrator.api.ovirt import jobs, steps
 from orchestrator.api.ovirt.ask import Answer, Ask
 from orchestrator.api.ovirt.sso import caller_of, log_in, log_out
@@ -76,7 +77,14 @@ async def _serve(desk: Desk, spot: Spot, prefix: str, request: Request) -> Respo
             caller_of, request, desk
         )  # before the body means anything
         body = await _body_of(request)
-        answer = await to_thread.run_sync(act, Ask(desk, caller, prefix, request, body))
+
+        async def carry(at: Desk) -> Response:
+            return respond(await to_thread.run_sync(act, Ask(at, caller, prefix, request, body)))
+
+        key = key_of(request) if request.method in WRITING else None
+        if key is not None:
+            return await once(request, body, key, caller, desk, carry)
+        return await carry(desk)
     except NotLoggedInError:
         return Response(status_code=401, headers={"WWW-Authenticate": 'Bearer realm="ovirt"'})
     except NotFoundError as error:
@@ -94,7 +102,6 @@ async def _serve(desk: Desk, spot: Spot, prefix: str, request: Request) -> Respo
     except Exception as error:
         log.exception("ovirt request failed", path=request.url.path)
         return respond(_fault(spot, 500, f"the server made a mistake ({type(error).__name__})"))
-    return respond(answer)
 
 
 async def _body_of(request: Request) -> bytes:

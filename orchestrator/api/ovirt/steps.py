@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.api.described import KEY_HEADER
 from orchestrator.api.ovirt.ask import Answer, Ask
 from orchestrator.api.ovirt.jobs import check_has_ended, done, end_all
 from orchestrator.api.ovirt.views import ASKED, STEP_TYPES, steps_view
@@ -38,6 +39,11 @@ def add_step(ask: Ask) -> Answer:
             f"type: expected one of {', '.join(STEP_TYPES)}, got {str(kind)[:50]!r}"
         )
     progress = number_in(asked, "progress", 100)
+    if progress is not None and ask.desk.single is not None:
+        raise BadInputError(
+            f"progress: a step that is added with an {KEY_HEADER} has not begun when it is answered;"
+            " update it afterwards"
+        )
     tree = ask.tree()
     body = Registration(
         description=description or "",
@@ -46,7 +52,7 @@ def add_step(ask: Ask) -> Answer:
         data={ASKED: {"type": kind}},
         best_effort=True,  # a step that is ended as failed fails its job by itself; an aborted one does not
     )
-    made = Vendors(ask.desk).register(ask.caller, body, ask.request.headers.get("idempotency-key"))
+    made = Vendors(ask.desk).register(ask.caller, body)
     _move(ask, made.id, progress)
     answer = _shown(ask, made.id)
     location = f"{str(ask.request.base_url).rstrip('/')}{answer.thing['href']}"
