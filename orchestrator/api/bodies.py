@@ -70,7 +70,14 @@ def command_query(
     owner: str | None = None,
     entity: Annotated[str | None, Query(description="type:id, or an id")] = None,
     correlation_id: str | None = None,
+    external: Annotated[
+        str | None, Query(description="what an outside system calls a task")
+    ] = None,
     q: Annotated[str | None, Query(description="looked for in labels and kinds")] = None,
+    error: Annotated[str | None, Query(description="looked for in messages of what failed")] = None,
+    command_id: Annotated[
+        str | None, Query(alias="id", description="the beginning of a command's id")
+    ] = None,
     parts: Annotated[bool, Query(description="parts of commands too")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -83,10 +90,21 @@ def command_query(
         entity=entity or None,
         correlation_id=correlation_id or None,
         text=q or None,
+        error=error or None,
+        external_id=external or None,
+        id_prefix=check_prefix(command_id) if command_id else None,
         parts=parts,
         limit=limit,
         cursor=cursor or None,
     )
+
+
+def check_prefix(prefix: str) -> str:
+    """Gives the beginning of an id as ids are written. Raises BadInputError for what begins none."""
+    digits = prefix.strip().lower()
+    if not digits or len(digits) > 36 or any(one not in "0123456789abcdef-" for one in digits):
+        raise BadInputError(f"{prefix!r} is not the beginning of a command's id")
+    return digits
 
 
 def check_deadline(deadline: datetime | timedelta | None, now: datetime) -> None:

@@ -27,6 +27,7 @@ from orchestrator.core.query import CommandQuery
 from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
 
 router = APIRouter(prefix="/commands", tags=["commands"], route_class=KeyedRoute)
+PIECES = 1_000
 Ordered = Annotated[Order, Body(default_factory=Order)]
 
 
@@ -120,17 +121,25 @@ def resolve(command_id: str, verdict: Verdict, caller: Follower, desk: AtDesk) -
     return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 
-def nested(views: list[CommandView], depth: int | None) -> Iterator[str]:
-    """Writes the tree as nested JSON without nested calls: plans may be a thousand levels deep."""
+def nested(views: list[CommandView], depth: int | None) -> Iterator[bytes]:
+    """Writes the tree as nested JSON without nested calls: plans may be a thousand levels deep.
+
+    Gives some hundred commands at a time: each piece costs a way through the server.
+    """
     levels: dict[str, int] = {}
     open_levels = 0
+    pieces: list[bytes] = []
     for view in views:
         level = levels.get(view["parent_id"] or "", -1) + 1
         levels[view["id"]] = level
         if depth is not None and level > depth:
             continue
-        yield "]}" * max(0, open_levels - level)
-        yield "," if level < open_levels else ""
-        yield json.dumps(view)[:-1] + ', "parts_list": ['
+        pieces.append(b"]}" * max(0, open_levels - level))
+        pieces.append(b"," if level < open_levels else b"")
+        pieces.append(json.dumps(view)[:-1].encode() + b', "parts_list": [')
         open_levels = level + 1
-    yield "]}" * open_levels
+        if len(pieces) > PIECES:
+            yield b"".join(pieces)
+            pieces.clear()
+    pieces.append(b"]}" * open_levels)
+    yield b"".join(pieces)

@@ -7,7 +7,14 @@ from typing_extensions import TypedDict
 
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower, Reader
-from orchestrator.monitor.shapes import AdapterList, KindList, KindView, LockList, WorkerList
+from orchestrator.monitor.shapes import (
+    AdapterList,
+    EntityView,
+    KindList,
+    KindView,
+    LockList,
+    WorkerList,
+)
 
 
 class QueueView(TypedDict):
@@ -51,6 +58,12 @@ def list_locks(
     """Lists who holds or waits for which lock: all, of one command or tree, or on one entity."""
     one = desk.orchestrator.resolve_id(command_id) if command_id else None
     return {"items": desk.monitor.locks(one, entity or None)}
+
+
+@router.get("/entities/{entity}")
+def show_entity(entity: str, _: Reader, desk: AtDesk) -> EntityView:
+    """Shows what runs, waits and failed on one thing, `type:id`, and who has it locked."""
+    return desk.monitor.entity(entity)
 
 
 @router.get("/adapters")

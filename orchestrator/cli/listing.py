@@ -29,7 +29,21 @@ from orchestrator.core.status import Status
 
 REFRESH_S = 1.0
 WIDE = 140
-_FILTERS = {"entity", "kind", "owner", "correlation_id", "q"}
+SEARCH_S = 3.0
+"""How long a list goes on by itself where what is asked for has no index and a page holds few."""
+FILTERS = {
+    "entity": "entity",
+    "external": "external",
+    "correlation": "correlation_id",
+    "correlation_id": "correlation_id",
+    "kind": "kind",
+    "owner": "owner",
+    "error": "error",
+    "id": "id",
+    "text": "q",
+    "q": "q",
+}
+_KEYS = "entity, external, correlation, kind, owner, error, id, text"
 
 
 def list_commands(
@@ -39,7 +53,12 @@ def list_commands(
     mine: Annotated[bool, typer.Option("--mine", help="only my own")] = False,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", "-f", help="entity:vm-003, kind:vm.remove, owner:alice or text"),
+        typer.Option(
+            "--filter",
+            "-f",
+            help="entity:vm-003, external:ID, correlation:ID, kind:vm.remove, owner:alice,"
+            " error:TEXT, id:PREFIX, or text",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
     cursor: Annotated[str | None, typer.Option("--cursor", help="go on from here")] = None,
@@ -55,7 +74,7 @@ def list_commands(
         if watch:
             _watch(server, asked, output)
             return
-        _print(server.get("commands", **asked), output)
+        _print(_search(server, asked), output)
 
 
 def _statuses(text: str | None) -> str | None:
@@ -75,11 +94,36 @@ def _filters(texts: list[str]) -> Json:
     found: Json = {}
     for text in texts:
         name, colon, value = text.partition(":")
-        if colon and name in _FILTERS:
-            found[name] = value
-        else:
+        if not colon or " " in name:
             found["q"] = text
+        elif name in FILTERS:
+            found[FILTERS[name]] = value
+        else:
+            raise CliError(
+                f"there is no filter {name!r}; there are: {_KEYS}; a text with a colon is looked for"
+                f" with 'text:{text}', an entity with 'entity:{text}'",
+                ExitCode.WRONG_USAGE,
+            )
     return found
+
+
+def _search(server: Server, asked: Json) -> Json:
+    """Asks for a page; where there is no index for it, searches on for a while until the page is full."""
+    answer: Json = server.get("commands", **asked)
+    until = time.monotonic() + SEARCH_S
+    while (
+        answer["next_cursor"] and len(answer["items"]) < asked["limit"] and time.monotonic() < until
+    ):
+        left = asked["limit"] - len(answer["items"])
+        more = server.get("commands", **{**asked, "cursor": answer["next_cursor"], "limit": left})
+        answer = {
+            **answer,
+            "items": answer["items"] + more["items"],
+            "next_cursor": more["next_cursor"],
+        }
+    if answer["total"] is None and not answer["next_cursor"] and not asked["cursor"]:
+        answer["total"] = len(answer["items"])
+    return answer
 
 
 def _print(answer: Json, output: Output) -> None:
@@ -132,9 +176,10 @@ def _what(command: Json, shorten: Callable[[str], str]) -> Text:
 
 
 def _foot(answer: Json) -> Text:
-    total = answer.get("total")
+    total, limit = answer.get("total"), answer.get("count_limit")
     shown = len(answer["items"])
-    text = Text(f"{shown} of {shown if total is None else total}", style="dim")
+    words = f"{shown}" if total is None else f"{shown} of {total}{'+' if total == limit else ''}"
+    text = Text(words, style="dim")
     if answer.get("next_cursor"):
         text.append(f" · next: orchestrator list --cursor {answer['next_cursor']}")
     return text

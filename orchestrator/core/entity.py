@@ -80,6 +80,14 @@ class CommandEntity(NamedTuple):
         return self.parent_id is None
 
 
+def touches_of(command: CommandEntity) -> set[tuple[str, str]]:
+    """Gives the entities, as type and id, that a command is about: what it locks, and what its row names."""
+    touched = {(one.entity_type, one.entity_id) for one in command.locks}
+    if command.entity_type and command.entity_id:
+        touched.add((command.entity_type, command.entity_id))
+    return touched
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """The JSON of a command that only its verbs look at.

@@ -9,14 +9,18 @@ from typing import Generic, TypeVar
 from orchestrator.core.status import Status
 
 T = TypeVar("T")
+SEARCHED = 5_000
+"""Rows that one page of a list looks through for what has no index, and up to which lists count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandQuery:
     """Which commands to list, newest first.
 
-    `entity` is `type:id` or an id; `text` is looked for in labels and kinds. `cursor` comes from the
-    page before. Roots only, unless `parts` is set. With `any_case` the correlation id may be in other letters.
+    `entity` is `type:id` or an id of what any command of the tree is about or locks; `external_id` is what an
+    outside system calls a task of it; `text` is looked for in labels and kinds, `error` in the messages of what
+    failed, was stopped or needs attention. `cursor` comes from the page before.
+    Roots only, unless `parts` is set. With `any_case` the correlation id may be in other letters.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -27,6 +31,9 @@ class CommandQuery:
     correlation_id: str | None = None
     any_case: bool = False
     text: str | None = None
+    error: str | None = None
+    external_id: str | None = None
+    id_prefix: str | None = None
     parts: bool = False
     limit: int = 50
     cursor: str | None = None

@@ -14,8 +14,8 @@ from orchestrator.core.entity import CommandEntity, Transition
 from orchestrator.core.errors import BadInputError, NotFoundError
 from orchestrator.core.ports import Adapter, Store
 from orchestrator.core.progress import roll_up
-from orchestrator.core.query import CommandQuery
-from orchestrator.core.status import Status
+from orchestrator.core.query import SEARCHED, CommandQuery
+from orchestrator.core.status import FINAL, Status
 from orchestrator.monitor import views
 from orchestrator.monitor.shapes import (
     AdapterView,
@@ -23,12 +23,15 @@ from orchestrator.monitor.shapes import (
     CommandDetail,
     CommandList,
     CommandView,
+    EntityView,
     EventPage,
     EventView,
     KindView,
     LockView,
     WorkerView,
 )
+
+LIVE = tuple(one for one in Status if one not in FINAL and one is not Status.NEEDS_ATTENTION)
 
 
 class Monitor:
@@ -50,13 +53,30 @@ class Monitor:
     def commands(self, query: CommandQuery) -> CommandList:
         """Gives a page of commands, newest first, and how many there are in each status."""
         page = self._store.get_commands(query)
-        counts = self._store.count_commands(replace(query, statuses=()))
+        counts = self._store.count_commands(replace(query, statuses=()), SEARCHED)
         return {
             "items": self.show_all(page.items),
             "next_cursor": page.cursor,
             "total": page.total,
             "counts": _words(counts),
+            "count_limit": SEARCHED,
         }
+
+    def entity(self, entity: str, most: int = 20) -> EntityView:
+        """Gives what runs, waits, failed on one thing of the world, `type:id`, and who has it locked."""
+        about = CommandQuery(entity=entity, limit=most)
+        return {
+            "entity": entity,
+            "locks": self.locks(None, entity),
+            "counts": _words(self._store.count_commands(about, SEARCHED)),
+            "attention": self._some(replace(about, statuses=(Status.NEEDS_ATTENTION,))),
+            "live": self._some(replace(about, statuses=LIVE)),
+            "failed": self._some(replace(about, statuses=(Status.FAILED, Status.STOPPED))),
+            "latest": self._some(about),
+        }
+
+    def _some(self, query: CommandQuery) -> list[CommandView]:
+        return self.show_all(self._store.get_commands(query).items)
 
     def parts(
         self, parent_id: str, statuses: Collection[Status], limit: int, cursor: str | None
@@ -68,6 +88,7 @@ class Monitor:
             "next_cursor": page.cursor,
             "total": page.total,
             "counts": _words(self._store.count_parts(parent_id)),
+            "count_limit": None,
         }
 
     def show(self, command: CommandEntity) -> CommandView:

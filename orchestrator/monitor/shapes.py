@@ -107,12 +107,18 @@ class CommandDetail(CommandView):
 
 
 class CommandList(TypedDict):
-    """A page of commands. `counts` leaves the status filter aside."""
+    """A page of commands. `counts` leaves the status filter aside.
+
+    Counts end at `count_limit`: that many, or more. `total` is null where it was not counted. What has no index
+    (texts, errors, several filters at once) is looked for in so many of the newest commands for each page, so a page
+    may hold few or none and yet have a `next_cursor`: there is more to search.
+    """
 
     items: list[CommandView]
     next_cursor: str | None
     total: int | None
     counts: dict[str, int]
+    count_limit: int | None
 
 
 class EventView(TypedDict):
@@ -268,3 +274,15 @@ class AuditPage(TypedDict):
 
     items: list[DeedView]
     next_cursor: str | None
+
+
+class EntityView(TypedDict):
+    """One thing of the world that commands are about: who has it locked, and its newest commands by how they stand."""
+
+    entity: str
+    locks: list[LockView]
+    counts: dict[str, int]
+    attention: list[CommandView]
+    live: list[CommandView]
+    failed: list[CommandView]
+    latest: list[CommandView]

@@ -15,7 +15,13 @@ from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
-from orchestrator.store.tables import async_task, command_entity, command_sequence, event
+from orchestrator.store.tables import (
+    async_task,
+    command_entity,
+    command_sequence,
+    entity_touch,
+    event,
+)
 from orchestrator.store.types import Instant, instant_text
 
 _c, _s = command_entity.c, command_sequence.c
@@ -280,6 +286,7 @@ CHANGED_COLUMNS = (
     "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at", "message",
     "progress", "start_time", "end_time", "last_update_time", "restarts", "stuck",
 )  # fmt: skip
+TOUCH_COLUMNS = tuple(column.name for column in entity_touch.c)
 PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
 LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")
 _TASK_STORED = tuple(column.name for column in async_task.c)

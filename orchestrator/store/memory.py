@@ -29,7 +29,7 @@ from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store.memory_books import Books
 from orchestrator.store.memory_granting import MemoryGranting
-from orchestrator.store.memory_watching import MemoryWatching, matches
+from orchestrator.store.memory_watching import MemoryWatching
 
 
 class MemoryTransaction:
@@ -278,7 +278,7 @@ class MemoryStore(MemoryWatching, MemoryGranting):
         return [one.command_id for one in self.tree(command_id) if one.status in statuses]
 
     def get_commands(self, query: CommandQuery) -> Page[CommandEntity]:
-        found = [one for one in self.books.commands.values() if matches(one, query)]
+        found = self.matching(query)
         found.sort(key=lambda one: (one.created_at, one.command_id), reverse=True)
         total, start = len(found), int(query.cursor or 0)
         page = tuple(found[start : start + query.limit])

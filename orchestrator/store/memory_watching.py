@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from orchestrator.core.audit import AuditQuery, Deed
-from orchestrator.core.entity import CommandEntity, TaskEntity
+from orchestrator.core.entity import CommandEntity, TaskEntity, touches_of
 from orchestrator.core.ports import Straggler
 from orchestrator.core.progress import share_done
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
 from orchestrator.core.status import FINAL, Status
 from orchestrator.store.memory_books import Books
+
+BAD = (Status.FAILED, Status.STOPPED, Status.NEEDS_ATTENTION)
 
 
 class MemoryWatching:
@@ -46,12 +48,38 @@ class MemoryWatching:
             tuple(found[start:after]), str(after) if after < len(found) else None, len(found)
         )
 
-    def count_commands(self, query: CommandQuery) -> dict[Status, int]:
-        found = [one for one in self.books.commands.values() if matches(one, query)]
+    def matching(self, query: CommandQuery) -> list[CommandEntity]:
+        """Gives all that a query asks for, in no order."""
+        trees = self._trees(query)
+        return [
+            one
+            for one in self.books.commands.values()
+            if (trees is None or one.root_id in trees) and matches(one, query)
+        ]
+
+    def _trees(self, query: CommandQuery) -> set[str] | None:
+        """Gives the trees that touch the entity and have the task outside; None for all."""
+        commands, tasks = self.books.commands.values(), self.books.tasks.values()
+        trees: set[str] | None = None
+        if query.entity:
+            kind, _, one = query.entity.rpartition(":")
+            trees = {
+                command.root_id
+                for command in commands
+                for touched in touches_of(command)
+                if touched[1] == one and kind in ("", touched[0])
+            }
+        if query.external_id:
+            outside = {task.root_id for task in tasks if task.external_id == query.external_id}
+            trees = outside if trees is None else trees & outside
+        return trees
+
+    def count_commands(self, query: CommandQuery, most: int | None = None) -> dict[Status, int]:
+        found = self.matching(query)
         counts = _counts(found)
         if not query.parts:
             counts[Status.NEEDS_ATTENTION] = sum(one.stuck > 0 for one in found)
-        return {status: count for status, count in counts.items() if count}
+        return {status: min(count, most or count) for status, count in counts.items() if count}
 
     def stuck(self, root_ids: Collection[str]) -> list[CommandEntity]:
         firsts: dict[str, str] = {}
@@ -118,7 +146,7 @@ class MemoryWatching:
 def matches(command: CommandEntity, query: CommandQuery) -> bool:
     """Tells whether a list that the query asks for shows the command."""
     text = (query.text or "").lower()
-    kind, _, entity = (query.entity or "").rpartition(":")
+    error = (query.error or "").lower()
     return all(
         (
             query.parts or command.is_root,
@@ -127,8 +155,8 @@ def matches(command: CommandEntity, query: CommandQuery) -> bool:
             query.owner in (None, command.owner_id),
             query.owner_type in (None, command.owner_type),
             _is_correlated(command, query),
-            not entity or entity == command.entity_id,
-            not kind or kind == command.entity_type,
+            command.command_id.startswith(query.id_prefix or ""),
+            not error or (command.status in BAD and error in (command.message or "").lower()),
             text in command.label.lower() or text in command.kind or command.entity_id == text,
         )
     )

@@ -15,7 +15,6 @@ from orchestrator.core.errors import BadInputError
 from orchestrator.core.ids import is_whole_id, range_of_parts
 from orchestrator.core.locks import Lock, LockMode
 from orchestrator.core.ports import LockRow
-from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import Status
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct
@@ -103,25 +102,6 @@ class Reading:
         with self.reading() as connection:
             return [row[0] for row in connection.execute(statement)]
 
-    def get_commands(self, query: CommandQuery) -> Page[CommandEntity]:
-        """Lists commands, newest first."""
-        where = conditions(query)
-        total = sa.select(sa.func.count()).select_from(command_entity).where(*where)
-        statement = statements.HEADS.where(*where)
-        if query.cursor:
-            at, last = read_cursor(query.cursor)
-            statement = statement.where(
-                sa.or_(_c.created_at < at, sa.and_(_c.created_at == at, _c.command_id < last))
-            )
-        statement = statement.order_by(_c.created_at.desc(), _c.command_id.desc())
-        found = self._heads(statement.limit(query.limit + 1))
-        more = found[query.limit - 1] if len(found) > query.limit else None
-        with self.reading() as connection:
-            count = connection.execute(total).scalar_one()
-        return Page(
-            tuple(found[: query.limit]), None if more is None else write_cursor(more), count
-        )
-
     def history(self, command_id: str) -> list[Transition]:
         """Gives all that happened to one command, oldest first."""
         statement = sa.select(event).where(event.c.command_id == command_id).order_by(event.c.seq)
@@ -131,7 +111,7 @@ class Reading:
     def find_ids(self, prefix: str, limit: int) -> list[str]:
         """Gives ids that begin so; roots first."""
         text = sa.cast(_c.command_id, sa.Text)
-        low, high = _prefix_range(prefix)
+        low, high = prefix_range(prefix)
         statement = (
             sa.select(_c.command_id)
             .where(_c.command_id >= low, _c.command_id <= high, text.like(f"{prefix}%"))
@@ -172,49 +152,6 @@ class Reading:
         )
         with self.reading() as connection:
             return [codec.to_task(row) for row in connection.execute(statement)]
-
-
-def conditions(query: CommandQuery) -> list[sa.ColumnElement[bool]]:
-    """Gives what the query asks for, without its cursor."""
-    where: list[sa.ColumnElement[bool]] = []
-    if not query.parts:
-        where.append(_c.parent_id.is_(None))
-    if query.statuses:
-        where.append(_in_statuses(query))
-    if query.kind:
-        where.append(_c.action_type == query.kind)
-    if query.owner:
-        where.append(_c.owner_id == query.owner)
-    if query.owner_type:
-        where.append(_c.owner_type == query.owner_type)
-    if query.correlation_id and query.any_case:
-        where.append(sa.func.lower(_c.correlation_id) == query.correlation_id.lower())
-    elif query.correlation_id:
-        where.append(_c.correlation_id == query.correlation_id)
-    if query.entity:
-        kind, _, one = query.entity.rpartition(":")
-        where.append(_c.entity_id == one)
-        if kind:
-            where.append(_c.entity_name == kind)
-    if query.text:
-        text = query.text.lower()
-        where.append(
-            sa.or_(
-                sa.func.lower(_c.label).contains(text, autoescape=True),
-                sa.func.lower(_c.action_type).contains(text, autoescape=True),
-                _c.entity_id == query.text,
-            )
-        )
-    return where
-
-
-def _in_statuses(query: CommandQuery) -> sa.ColumnElement[bool]:
-    """Matches these statuses; among roots, any in whose tree something needs attention counts as needing it."""
-    if query.parts or Status.NEEDS_ATTENTION not in query.statuses:
-        return _c.action_state.in_([one.value for one in query.statuses])
-    others = [one.value for one in query.statuses if one is not Status.NEEDS_ATTENTION]
-    is_stuck = _c.stuck > 0
-    return sa.or_(is_stuck, _c.action_state.in_(others)) if others else is_stuck
 
 
 def _subtree(command_id: str) -> sa.CTE:
@@ -262,7 +199,7 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
     return since, command_id
 
 
-def _prefix_range(prefix: str) -> tuple[str, str]:
+def prefix_range(prefix: str) -> tuple[str, str]:
     """Gives the least and the greatest id with this prefix, so that an index serves."""
     digits = prefix.replace("-", "").lower()
     if not digits or len(digits) > 32 or any(one not in "0123456789abcdef" for one in digits):

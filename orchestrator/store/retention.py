@@ -14,6 +14,7 @@ from orchestrator.store.tables import (
     async_task,
     command_entity,
     command_sequence,
+    entity_touch,
     event,
     idempotency_key,
     vendor_grant,
@@ -62,6 +63,9 @@ class Retention:
                     for table, column in BELONGINGS:
                         of_tree = sa.or_(column == root, column.between(low, high))
                         connection.execute(sa.delete(table).where(of_tree))
+                    connection.execute(
+                        sa.delete(entity_touch).where(entity_touch.c.root_id == root)
+                    )
                     grants = vendor_grant.c.subject
                     connection.execute(
                         sa.delete(vendor_grant).where(

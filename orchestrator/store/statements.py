@@ -9,11 +9,18 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store import codec
 from orchestrator.store.direct import Direct
-from orchestrator.store.tables import async_task, command_entity, command_sequence, event
+from orchestrator.store.tables import (
+    async_task,
+    command_entity,
+    command_sequence,
+    entity_touch,
+    event,
+)
 from orchestrator.store.types import Json
 
 _c, _s = command_entity.c, command_sequence.c
@@ -122,6 +129,19 @@ class Statements:
         )
 
     @cached_property
+    def insert_touches(self) -> Direct:
+        return self._direct(self._touched("rows"))
+
+    def _touched(self, parameter: str) -> sa.Insert:
+        """Notes which trees are about which entities; what is noted already stays."""
+        names = codec.TOUCH_COLUMNS
+        rows = codec.rows_source(entity_touch, names, self.dialect, name="t", parameter=parameter)
+        chosen = sa.select(*(rows.c[name] for name in names))
+        if self.dialect != "postgresql":
+            return sa.insert(entity_touch).prefix_with("OR IGNORE").from_select(names, chosen)
+        return postgresql_insert(entity_touch).from_select(names, chosen).on_conflict_do_nothing()
+
+    @cached_property
     def append_events(self) -> Direct:
         rows = self._rows(event, codec.LOG_COLUMNS)
         return self._direct(
@@ -165,9 +185,9 @@ class Statements:
             .returning(_s.entity_id)
             .cte("placed")
         )
-        return self._direct(
-            sa.select(sa.func.count()).select_from(commands).add_cte(places).add_cte(self._logged())
-        )
+        touched = self._touched("touches").returning(entity_touch.c.root_id).cte("touched")
+        stored = sa.select(sa.func.count()).select_from(commands)
+        return self._direct(stored.add_cte(places).add_cte(touched).add_cte(self._logged()))
 
     @cached_property
     def save_and_log(self) -> Direct:

@@ -28,6 +28,7 @@ __all__ = [
     "command_entity",
     "command_sequence",
     "entity_lock",
+    "entity_touch",
     "event",
     "idempotency_key",
     "keyed_request",
@@ -125,19 +126,21 @@ sa.Index(
     postgresql_where=_is_being_stopped,
     sqlite_where=_is_being_stopped,
 )
-sa.Index(
-    "ix_command_entity_created_at",
-    _c.created_at,
-    postgresql_where=_c.parent_id.is_(None),
-    sqlite_where=_c.parent_id.is_(None),
-)
-sa.Index(
-    "ix_command_entity_action_state",  # the counts above every list, and lists of one status
-    _c.action_state,
-    _c.created_at,
-    postgresql_where=_c.parent_id.is_(None),
-    sqlite_where=_c.parent_id.is_(None),
-)
+_is_root = _c.parent_id.is_(None)
+for _name, _first in (
+    ("created_at", ()),
+    ("action_state", (_c.action_state,)),
+    ("action_type", (_c.action_type,)),
+    ("owner_id", (_c.owner_id,)),
+):  # lists walk one of these from the newest on; a step of a part writes none of them
+    sa.Index(
+        f"ix_command_entity_{_name}",
+        *_first,
+        _c.created_at,
+        _c.command_id,
+        postgresql_where=_is_root,
+        sqlite_where=_is_root,
+    )
 _is_stuck = sa.text("stuck > 0")
 sa.Index(
     "ix_command_entity_stuck",  # roots of trees in which something needs attention
@@ -157,6 +160,8 @@ sa.Index(
 sa.Index(
     "ix_command_entity_correlation_id",
     _c.correlation_id,
+    _c.created_at,
+    _c.command_id,
     postgresql_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),
     sqlite_where=sa.and_(_c.parent_id.is_(None), _c.correlation_id.is_not(None)),
 )
@@ -167,12 +172,20 @@ sa.Index(
     postgresql_where=_c.owner_type == sa.literal_column("'vendor'"),
     sqlite_where=_c.owner_type == sa.literal_column("'vendor'"),
 )
-sa.Index(
-    "ix_command_entity_entity_id",
-    _c.entity_id,
-    postgresql_where=sa.and_(_c.parent_id.is_(None), _c.entity_id.is_not(None)),
-    sqlite_where=sa.and_(_c.parent_id.is_(None), _c.entity_id.is_not(None)),
+
+entity_touch = sa.Table(
+    "entity_touch",  # which trees are about which entities: by the locks of all their commands
+    metadata,
+    sa.Column("entity_type", Text, primary_key=True),
+    sa.Column("entity_id", Text, primary_key=True),
+    sa.Column("root_id", Id, primary_key=True),
+    sa.Column(
+        "created_at", Instant, nullable=False
+    ),  # of the root, so that lists come in its order
 )
+_e = entity_touch.c
+sa.Index("ix_entity_touch_entity_id", _e.entity_id, _e.created_at, _e.root_id)
+sa.Index("ix_entity_touch_root_id", _e.root_id)
 
 command_sequence = sa.Table(
     "command_sequence",
@@ -238,6 +251,12 @@ async_task = sa.Table(
 _t = async_task.c
 sa.Index("ix_async_task_stamp", _t.stamp)
 sa.Index("ix_async_task_command_id", _t.command_id)
+sa.Index(
+    "ix_async_task_external_id",
+    _t.external_id,
+    postgresql_where=_t.external_id.is_not(None),
+    sqlite_where=_t.external_id.is_not(None),
+)
 sa.Index(
     "ix_async_task_open",
     _t.system,

@@ -12,7 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from orchestrator.core.access import Grant, GrantAbout
 from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.audit import Deed
-from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
+from orchestrator.core.entity import (
+    CommandEntity,
+    NewCommand,
+    Payload,
+    TaskEntity,
+    Transition,
+    touches_of,
+)
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
@@ -115,6 +122,28 @@ class SqlTransaction:
         for chunk in chunks(places):
             rows = codec.json_rows(codec.place_row(one) for one in chunk)
             self._known.insert_places.count(self._connection, {"rows": rows})
+        for some in chunks(self._touches(commands)):
+            self._known.insert_touches.count(self._connection, {"rows": codec.json_rows(some)})
+
+    def _touches(self, commands: Sequence[NewCommand]) -> list[dict[str, Any]]:
+        """Gives what these commands are about, once for each tree, beside the time of its root."""
+        touched = {
+            (*about, one.entity.root_id): None
+            for one in commands
+            for about in sorted(touches_of(one.entity))
+        }
+        if not touched:
+            return []
+        created = {one.entity.command_id: one.entity.created_at for one in commands}
+        missing = {root_id for *_, root_id in touched} - created.keys()
+        if missing:
+            known = sa.select(command_entity.c.command_id, command_entity.c.created_at)
+            rows = self._connection.execute(known.where(command_entity.c.command_id.in_(missing)))
+            created |= {row[0]: row[1] for row in rows}
+        return [
+            {"entity_type": kind, "entity_id": one, "root_id": root, "created_at": created[root]}
+            for kind, one, root in touched
+        ]
 
     def set_payload(self, command_id: str, payload: Payload) -> None:
         self._connection.execute(
@@ -161,7 +190,8 @@ class SqlTransaction:
         log = {"log": codec.json_rows(codec.event_row(one) for one in transitions)}
         if new:
             self._announce(ended_roots)
-            self._say_last(self._known.insert_and_log, log | _insertions(new))
+            touches = {"touches": codec.json_rows(self._touches(new))}
+            self._say_last(self._known.insert_and_log, log | _insertions(new) | touches)
         else:
             told = {"wanted": len(commands), "ended": self._known.ids(ended_roots)}
             changes = self._changes(commands, values or {})

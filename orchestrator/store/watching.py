@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.ids import is_root, range_of_parts
-from orchestrator.core.query import CommandQuery, Page, TaskQuery
+from orchestrator.core.query import Page, TaskQuery
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store import codec, statements
-from orchestrator.store.reading import Reading, conditions, read_cursor, write_cursor
+from orchestrator.store.listing import Listing
+from orchestrator.store.reading import read_cursor, write_cursor
 from orchestrator.store.tables import async_task, command_entity, command_sequence
+from orchestrator.store.types import Id, Instant
 
 _c, _s, _t = command_entity.c, command_sequence.c, async_task.c
 
@@ -28,7 +30,7 @@ SHARE = sa.case(
 MEAN = sa.func.sum(SHARE * _c.weight) / sa.func.nullif(sa.func.sum(_c.weight * 1.0), 0.0)
 
 
-class Watching(Reading):
+class Watching(Listing):
     """Reads what people watch."""
 
     def get_all(self, ids: Collection[str]) -> list[CommandEntity]:
@@ -62,19 +64,6 @@ class Watching(Reading):
         after = str(start + limit) if len(found) > limit else None
         return Page(tuple(found[:limit]), after, count)
 
-    def count_commands(self, query: CommandQuery) -> dict[Status, int]:
-        """Says how many commands that the query asks for are in each status.
-
-        Of roots, all count as needing attention in whose tree something does, beside the status they are in.
-        """
-        where = conditions(query)
-        found = self._counts(where)
-        if not query.parts:
-            stuck = sa.select(sa.func.count()).where(_c.stuck > 0, *where)
-            with self.reading() as connection:
-                found[Status.NEEDS_ATTENTION] = connection.execute(stuck).scalar_one()
-        return {status: count for status, count in found.items() if count}
-
     def stuck(self, root_ids: Collection[str]) -> list[CommandEntity]:
         """Gives for each of these trees the first command that needs attention, if any does."""
         of_trees = (
@@ -88,12 +77,6 @@ class Watching(Reading):
         with self.reading() as connection:
             firsts = [row[0] for row in connection.execute(of_trees)] if root_ids else []
         return self.get_all(firsts)
-
-    def count_stuck(self) -> int:
-        """Says how many commands need attention, parts included."""
-        counted = sa.select(sa.func.coalesce(sa.func.sum(_c.stuck), 0)).where(_c.stuck > 0)
-        with self.reading() as connection:
-            return int(connection.execute(counted).scalar_one())
 
     def count_parts(self, parent_id: str) -> dict[Status, int]:
         """Says how many direct parts of a command are in each status."""
@@ -133,7 +116,8 @@ class Watching(Reading):
         if query.cursor:
             at, last = read_cursor(query.cursor)
             statement = statement.where(
-                sa.or_(_t.created_at < at, sa.and_(_t.created_at == at, _t.task_id < last))
+                sa.tuple_(_t.created_at, _t.task_id)
+                < sa.tuple_(sa.literal(at, Instant()), sa.literal(last, Id))
             )
         statement = statement.order_by(_t.created_at.desc(), _t.task_id.desc())
         with self.reading() as connection:

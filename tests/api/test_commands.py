@@ -252,10 +252,10 @@ def test_a_tree_may_be_cut_off(operator: httpx.Client, stage: Stage) -> None:
 def test_a_very_deep_tree_is_written() -> None:
     chain = [{"id": str(n), "parent_id": str(n - 1) if n else None} for n in range(5000)]
 
-    text = "".join(nested(cast("list[CommandView]", chain), None))
+    text = b"".join(nested(cast("list[CommandView]", chain), None))
 
-    assert text.count('"parts_list": [') == 5000
-    assert text.endswith("]}" * 5000)
+    assert text.count(b'"parts_list": [') == 5000
+    assert text.endswith(b"]}" * 5000)
 
 
 def test_parts_come_by_the_page(operator: httpx.Client, stage: Stage) -> None:

@@ -75,6 +75,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{V1}/workers"): NO_VENDOR,
     ("GET", f"{V1}/locks"): NO_VENDOR,
     ("GET", f"{V1}/audit"): NO_VENDOR,
+    ("GET", f"{V1}/entities/{{entity}}"): NO_VENDOR,
     ("GET", f"{V1}/adapters"): NO_VENDOR,
     ("GET", f"{V1}/queues"): NO_VENDOR,
     ("GET", f"{V1}/whoami"): ALL_READ,
@@ -162,6 +163,7 @@ def ask(world: World, who: str, method: str, path: str, command: str, kind: str)
         name="nobody",
         endpoint_id=world.webhooks.get(command, "none"),
         delivery_id="none",
+        entity="vm:x",
     )
     body = BODIES.get((method, path))
     if (method, path) == ("POST", f"{V1}/commands"):
@@ -191,6 +193,7 @@ def test_nobody_is_let_in_without_a_token(world: World, method: str, path: str) 
         name="x",
         endpoint_id="x",
         delivery_id="x",
+        entity="x",
     )
 
     assert world.house.bare().request(method, filled).status_code == 401
@@ -222,7 +225,9 @@ def test_each_role_may_what_the_rule_says(world: World, method: str, path: str) 
 )
 def test_no_route_tells_a_vendor_what_is_not_its_own(world: World, path: str) -> None:
     for command in (world.own, world.enclosing, world.other, world.users):
-        filled = path.format(command_id=command, task_id=command, kind="test.guarded")
+        filled = path.format(
+            command_id=command, task_id=command, kind="test.guarded", entity="vm:x"
+        )
         asks: dict[str, dict[str, str]] = {
             f"{V1}/commands": {"parts": "true"},
             f"{V1}/feed": {"root_id": command},

@@ -164,3 +164,26 @@ def _break(house: Served, store: SqlStore) -> None:
     Path(database).mkdir()
     with pytest.raises(sa.exc.OperationalError):
         store.engine.connect()
+
+
+def test_an_object_tells_what_runs_waits_and_failed_on_it(
+    operator: httpx.Client, stage: Stage
+) -> None:
+    first = stage.submit(Guarded(vm="vm-003"))
+    second = stage.submit(Guarded(vm="vm-003"))
+    stage.play()
+    stage.orchestrator.stop(second, "not that one")
+    third = stage.submit(Guarded(vm="vm-003"))
+    stage.play()
+
+    shown = operator.get("/api/v1/entities/vm:vm-003").json()
+
+    assert {one["id"] for one in shown["live"]} == {third, first}
+    assert [one["id"] for one in shown["failed"]] == [second]
+    assert {one["id"] for one in shown["latest"]} == {third, second, first}
+    assert [(one["held"], one["root_id"]) for one in shown["locks"]] == [
+        (True, first),
+        (False, third),
+    ]
+    assert shown["counts"] == {"waiting": 1, "blocked": 1, "stopped": 1}
+    assert operator.get("/api/v1/entities/vm:nobody").json()["latest"] == []

@@ -271,3 +271,31 @@ def test_lists_stay_small_however_large_the_parameters(cli: Typing, stage: Stage
     assert len(listed.stdout) < 3 * 3_000
     assert len(cli("list", "--filter", "correlation_id:large").stdout) < 3_000
     assert json_of(cli("show", ids[0], "-o", "json"))["parameters"] == {"text": text}
+
+
+def test_commands_are_found_by_all_that_they_touch(cli: Typing, stage: Stage) -> None:
+    command = stage.submit(Guarded(vm="vm-touched"), correlation_id="corr-touched")
+    stage.play()
+    part = next(one for one in stage.orchestrator.tree(command) if one.label == "Guard it")
+    (task,) = stage.orchestrator.tasks([part.command_id])
+
+    for asked in (
+        "entity:vm:vm-touched",
+        "entity:vm-touched",
+        "correlation:corr-touched",
+        f"external:{task.external_id}",
+        f"id:{command[:13]}",
+        "text:guard vm-touched",
+        "guard vm-touched",
+    ):
+        items = json_of(cli("list", "-f", asked, "-o", "json"))["items"]
+        assert [one["id"] for one in items] == [command], asked
+
+
+def test_an_unknown_filter_is_refused_with_a_hint(cli: Typing) -> None:
+    result = cli("list", "-f", "vm:vm-003")
+
+    assert result.exit_code == 2
+    assert "there is no filter 'vm'" in result.stderr
+    assert "entity, external, correlation, kind, owner, error, id, text" in result.stderr
+    assert "'entity:vm:vm-003'" in result.stderr

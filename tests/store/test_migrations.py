@@ -11,6 +11,8 @@ from alembic import command as alembic
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from orchestrator.core.locks import Lock, LockMode
+from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Mode, Status
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import metadata
@@ -64,3 +66,19 @@ def test_what_needs_attention_already_is_counted_at_its_root(migrated: sa.Engine
     counted = {one.command_id: one.stuck for one in store.tree(root.command_id)}
     assert [one for one in counted.values() if one] == [2]
     assert counted[root.command_id] == 2
+
+
+def test_what_was_stored_before_is_found_by_all_that_it_touches(migrated: sa.Engine) -> None:
+    store = SqlStore(migrated)
+    locks = tuple(Lock("vm", f"vm-{one}", LockMode.EXCLUSIVE) for one in (1, 2))
+    root = rows.root(1, mode=Mode.SEQUENCE, parts=1, locks=locks)
+    (part,) = rows.parts_of(root, 1, entity_type="disk", entity_id="d-9")
+    rows.put(store, root, part, rows.root(2))
+
+    alembic.downgrade(migrations(migrated), "0016")
+    alembic.upgrade(migrations(migrated), "head")
+
+    for entity in ("vm:vm-1", "vm-2", "disk:d-9"):
+        found = store.get_commands(CommandQuery(entity=entity)).items
+        assert [one.command_id for one in found] == [root.command_id], entity
+    assert store.get_commands(CommandQuery(entity="disk:vm-1")).items == ()
