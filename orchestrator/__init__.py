@@ -6,7 +6,7 @@ from orchestrator.core.errors import OrchestratorError, Refused, TryAgain
 from orchestrator.core.external import external
 from orchestrator.core.locks import Locks, exclusive, shared
 from orchestrator.core.plan import Plan, best_effort, parallel, sequence
-from orchestrator.core.ports import Adapter
+from orchestrator.core.ports import Adapter, Trouble
 from orchestrator.core.run import Run
 from orchestrator.core.status import Outcome
 
@@ -25,6 +25,7 @@ __all__ = [
     "Run",
     "TaskReport",
     "TaskStatus",
+    "Trouble",
     "TryAgain",
     "WhenSilent",
     "best_effort",

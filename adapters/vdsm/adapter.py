@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -14,24 +14,27 @@ import structlog
 from adapters.vdsm import conversions
 from adapters.vdsm.backups import BackupVerbs
 from adapters.vdsm.calls import Calls
-from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.client import UnreachableError, UntrustedError, VdsmError
 from adapters.vdsm.conversions import CONVERT
 from adapters.vdsm.discovery import discovered_job, discovered_task
+from adapters.vdsm.examination import examined
 from adapters.vdsm.host import Host
 from adapters.vdsm.machines import MachineVerbs
 from adapters.vdsm.outbox import Outbox
 from adapters.vdsm.pool import Pool
-from adapters.vdsm.reports import ABORTED, SYSTEM
+from adapters.vdsm.reports import ABORTED, SYSTEM, report
 from adapters.vdsm.settings import VdsmSettings
 from adapters.vdsm.storage import StorageVerbs
 from adapters.vdsm.storage_jobs import STORAGE_JOBS, find_job, list_jobs
 from adapters.vdsm.storage_tasks import STORAGE_TASKS
-from orchestrator import AsyncTaskRef, Refused, TaskReport, TryAgain
+from orchestrator import AsyncTaskRef, Refused, TaskReport, TaskStatus, Trouble, TryAgain
 
 log = structlog.get_logger(__name__)
 
 UNKNOWN_TASK, NOT_CLEARABLE = 401, 410
 JOB_ENDED = "|jobs|status|"
+Question = tuple[list[AsyncTaskRef], Callable[[], list[TaskReport]]]
+"""Whom a question is about, and the question."""
 
 
 class Vdsm:
@@ -87,12 +90,17 @@ class Vdsm:
         """
         calls = Calls(pool=self._in_scope(scope))
         others = [task for task in tasks if task.verb in STORAGE_TASKS]
-        questions = [partial(self._poll_tasks, calls, others)] if others else []
+        questions: list[Question] = []
+        if others:
+            questions.append((others, partial(self._poll_tasks, calls, others)))
         jobs = _by_host(task for task in tasks if task.verb in STORAGE_JOBS)
-        questions += [partial(self._poll_jobs, calls, where, some) for where, some in jobs.items()]
+        questions += [
+            (some, partial(self._poll_jobs, calls, where, some)) for where, some in jobs.items()
+        ]
         converted = _by_host(task for task in tasks if task.verb == CONVERT)
         questions += [
-            partial(conversions.poll, calls, where, some) for where, some in converted.items()
+            (some, partial(conversions.poll, calls, where, some))
+            for where, some in converted.items()
         ]
         return self._answers(questions)
 
@@ -112,7 +120,9 @@ class Vdsm:
             listed = list_jobs(calls, host, [])
             return [discovered_job(scope, info, host.address) for info in listed.values()]
 
-        return self._answers([tasks, *(partial(jobs, one) for one in calls.pool.hosts)])
+        questions: list[Question] = [([], tasks)]
+        questions += [([], partial(jobs, one)) for one in calls.pool.hosts]
+        return self._answers(questions)
 
     def stop(self, task: AsyncTaskRef) -> None:
         """Asks a task to end; one that is unknown or aborts already is fine. A job ends by itself."""
@@ -142,6 +152,15 @@ class Vdsm:
     def listen(self, heard: Callable[[str], None]) -> None:
         """Has `heard` told the pool whenever a job ended on one of its hosts."""
         self._heard = heard
+
+    def examine(self, scopes: Collection[str]) -> Iterable[Trouble]:
+        """Asks each host for a sign of life, all at once; the ones that are resting are not waited for."""
+        pools = [(scope, pool, host) for scope, pool in self._pools.items() for host in pool.hosts]
+        asked = [
+            self._asking.submit(examined, scope, pool, host, is_at_work=scope in scopes)
+            for scope, pool, host in pools
+        ]
+        return [found for one in asked if (found := one.result()) is not None]
 
     def close(self) -> None:
         """Closes idle connections; the adapter can still be used."""
@@ -174,17 +193,22 @@ class Vdsm:
             STORAGE_JOBS[one.verb].read(calls, one, host, listed.get(one.task_id)) for one in tasks
         ]
 
-    def _answers(self, questions: list[Any]) -> list[TaskReport]:
-        """Asks all at once; fails only when nobody answers."""
-        if len(questions) == 1:
-            return list(questions[0]())
+    def _answers(self, questions: Sequence[Question]) -> list[TaskReport]:
+        """Asks all at once; fails only when nobody answers.
+
+        Of whom we do not trust, or who does not trust us, the tasks say so: an operator must mend that.
+        """
         reports: list[TaskReport] = []
         problem: TryAgain | None = None
         answered = False
-        for one in [self._asking.submit(question) for question in questions]:
+        asked = [(tasks, self._asking.submit(question)) for tasks, question in questions]
+        for tasks, answer in asked:
             try:
-                reports += one.result()
+                reports += answer.result()
                 answered = True
+            except UntrustedError as error:
+                answered, problem = answered or bool(tasks), error
+                reports += [report(one, TaskStatus.RUNNING, message=str(error)) for one in tasks]
             except TryAgain as error:
                 problem = error
                 log.warning("vdsm_host_not_asked", why=str(error))

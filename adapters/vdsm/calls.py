@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from adapters.vdsm.client import UnreachableError, VdsmError
+from adapters.vdsm.client import UnreachableError, UntrustedError, VdsmError
 from adapters.vdsm.host import Host
 from adapters.vdsm.pool import Pool
 from adapters.vdsm.volume import Volume, VolumeAddress
@@ -48,13 +48,16 @@ class Calls:
 
     def ask(self, method: str, **params: Any) -> Any:
         """Asks the first host that answers a question about the pool's storage."""
-        problems: list[str] = []
+        problems: list[UnreachableError] = []
         for host in sorted(self.pool.hosts, key=Host.away_for_s):
             try:
                 return self.on(host, method, self.pool.times.poll_timeout_s, params)
             except UnreachableError as problem:
-                problems.append(str(problem))
-        raise TryAgain(f"no host of pool {self.pool.id} answers: {'; '.join(problems)}")
+                problems.append(problem)
+        told = f"no host of pool {self.pool.id} answers: {'; '.join(str(one) for one in problems)}"
+        if all(isinstance(one, UntrustedError) for one in problems):
+            raise UntrustedError(told, was_sent=False)
+        raise TryAgain(told)
 
     def on(self, host: Host, method: str, timeout_s: float, params: dict[str, Any]) -> Any:
         """Calls a verb of this very host, connected to the pool first if it is not."""

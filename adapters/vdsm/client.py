@@ -10,7 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.vdsm.connection import Connection, ConnectionLostError, OnEvent
+from adapters.vdsm.connection import (
+    Connection,
+    ConnectionLostError,
+    OnEvent,
+    UntrustedPeerError,
+)
 from orchestrator import Refused, TryAgain
 
 RECOVERING, EXHAUSTED, LOCK_TIMEOUT = 99, 1100, 851
@@ -45,6 +50,10 @@ class UnreachableError(TryAgain):
     def __init__(self, message: str, *, was_sent: bool) -> None:
         super().__init__(message)
         self.was_sent = was_sent
+
+
+class UntrustedError(UnreachableError):
+    """The host and we do not trust each other, or our files cannot be read: an operator must mend that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,8 @@ class VdsmClient:
             reply = self._connected().exchange(
                 method, params, timeout_s=timeout_s, correlation_id=correlation_id
             )
+        except UntrustedPeerError as error:
+            raise UntrustedError(f"VDSM {error}", was_sent=False) from error
         except ConnectionLostError as error:
             raise UnreachableError(
                 f"VDSM {self._host}:{self._port}: {error}", was_sent=error.was_sent
@@ -135,7 +146,10 @@ class VdsmClient:
                 )
                 context.load_cert_chain(self._tls_files.certificate, self._tls_files.key)
             except OSError as error:
-                raise TryAgain(f"the TLS files for VDSM cannot be read: {error}") from error
+                raise UntrustedError(
+                    f"the TLS files for VDSM {self._host}:{self._port} cannot be read: {error}",
+                    was_sent=False,
+                ) from error
             # Hosts of a pool are known by the authority that signed them; they are often called by
             # address.
             context.check_hostname = False

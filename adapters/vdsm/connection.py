@@ -25,6 +25,7 @@ EVENTS = "jms.queue.events"
 BEAT_S = 5.0
 SILENT_BEATS = 3  # so many beats missed, and the peer counts as gone
 _SEND_S = 10.0
+CHECK_TRUST = "check the authority, the certificate and the key on both sides"
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 
@@ -277,8 +278,7 @@ def _no_connection(address: str, error: Exception) -> ConnectionLostError:
     reason = str(error) or type(error).__name__
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         return UntrustedPeerError(
-            f"{address} and we do not trust each other: {reason};"
-            " check the authority, the certificate and the key on both sides",
+            f"{address} and we do not trust each other: {reason}; {CHECK_TRUST}",
             was_sent=False,
         )
     return ConnectionLostError(f"no connection to {address}: {reason}", was_sent=False)

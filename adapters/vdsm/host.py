@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from adapters.vdsm.client import UnreachableError, VdsmClient
+from adapters.vdsm.client import UnreachableError, UntrustedError, VdsmClient
 from adapters.vdsm.connection import OnEvent
 from adapters.vdsm.settings import HostSettings, PoolSettings, VdsmSettings
 from orchestrator import TryAgain
@@ -40,22 +40,22 @@ class Host:
         self._failures = 0
         self._rests_until = 0.0
         self._away_since: float | None = None
-        self._why = ""
+        self._problem: UnreachableError | None = None
 
     def call(
         self, method: str, *, timeout_s: float, correlation_id: str | None = None, **params: Any
     ) -> Any:
         """Calls a verb of this host; raises as `VdsmClient.call`."""
         left = self._rests_until - time.monotonic()
-        if left > 0:
-            raise UnreachableError(self._why, was_sent=False)
+        if left > 0 and self._problem is not None:
+            raise type(self._problem)(str(self._problem), was_sent=False)
         try:
             result = self._client.call(
                 method, timeout_s=timeout_s, correlation_id=correlation_id, **params
             )
         except UnreachableError as problem:
             if not problem.was_sent:
-                self._note_away(str(problem))
+                self._note_away(problem)
             raise
         except BaseException:
             self._note_answer()
@@ -64,7 +64,10 @@ class Host:
         return result
 
     def away_for_s(self) -> float:
-        """Gives for how many seconds nothing could be sent to it; 0 when it answered last."""
+        """Gives for how many seconds nothing could be sent to it; 0 when it answered last.
+
+        One that does not trust us is not away: it is there, and may be at work.
+        """
         since = self._away_since
         return 0.0 if since is None else time.monotonic() - since
 
@@ -99,16 +102,18 @@ class Host:
         """Closes the connection; the host can still be called."""
         self._client.close()
 
-    def _note_away(self, why: str) -> None:
+    def _note_away(self, problem: UnreachableError) -> None:
         with self._lock:
             now = time.monotonic()
-            self._away_since = self._away_since or now
+            is_there = isinstance(problem, UntrustedError)
+            self._away_since = None if is_there else self._away_since or now
             rest_s = min(REST_LEAST_S * 2 ** min(self._failures, 8), REST_MOST_S)
             self._failures += 1
             self._rests_until = now + rest_s
-            self._why = why
+            self._problem = problem
 
     def _note_answer(self) -> None:
-        if self._away_since is not None:
+        if self._problem is not None:
             with self._lock:
                 self._failures, self._rests_until, self._away_since = 0, 0.0, None
+                self._problem = None

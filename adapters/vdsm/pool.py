@@ -16,7 +16,13 @@ from typing import Any
 
 import structlog
 
-from adapters.vdsm.client import NOT_CONNECTED, RoleError, UnreachableError, VdsmError
+from adapters.vdsm.client import (
+    NOT_CONNECTED,
+    RoleError,
+    UnreachableError,
+    UntrustedError,
+    VdsmError,
+)
 from adapters.vdsm.connection import OnEvent
 from adapters.vdsm.host import Host
 from adapters.vdsm.reports import storage_task_status
@@ -41,7 +47,7 @@ class Pool:
         self._manager: Host | None = None
         self._looking = threading.Lock()
         self._look_again_at = 0.0
-        self._why = ""
+        self._problem: TryAgain | None = None
 
     def host(self, address: str) -> Host | None:
         """Gives the host with that address; None when it is not of this pool any more."""
@@ -95,13 +101,13 @@ class Pool:
         with self._looking:
             if self._manager is not None:
                 return self._manager
-            if time.monotonic() < self._look_again_at:
-                raise TryAgain(self._why, after=_SOON)
+            if self._problem is not None and time.monotonic() < self._look_again_at:
+                raise self._problem
             try:
                 self._manager = self._look()
             except TryAgain as problem:
                 self._look_again_at = time.monotonic() + LOOK_EVERY_S
-                self._why = str(problem)
+                self._problem = problem
                 raise
             return self._manager
 
@@ -109,14 +115,19 @@ class Pool:
         """Asks every host; starts the manager where there is none, hands over where it is to leave."""
         answers: dict[Host, dict[str, Any]] = {}
         problems: list[str] = []
+        untrusted: list[Host] = []
         for host in self.hosts:
             try:
                 answers[host] = self._spm_status(host)
             except (TryAgain, Refused) as problem:
                 problems.append(str(problem))
+                if isinstance(problem, UntrustedError):
+                    untrusted.append(host)
         managing = next((one for one, it in answers.items() if it["spmStatus"] == MANAGER), None)
         if managing is not None:
             return self._handed_over(managing, answers)
+        if problems and len(untrusted) == len(self.hosts):
+            raise UntrustedError("; ".join(problems), was_sent=False)
         if not answers:
             raise TryAgain(f"no host of pool {self.id} answers: {'; '.join(problems)}", after=_SOON)
         owners = {int(it["spmId"]) for it in answers.values()} - {NOBODY}

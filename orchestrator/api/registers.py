@@ -13,6 +13,7 @@ from orchestrator.monitor.shapes import (
     KindList,
     KindView,
     LockList,
+    TroubleList,
     WorkerList,
 )
 
@@ -70,6 +71,12 @@ def show_entity(entity: str, _: Reader, desk: AtDesk) -> EntityView:
 def list_adapters(_: Reader, desk: AtDesk) -> AdapterList:
     """Lists the adapters to other systems, and where tasks of ours are open there."""
     return {"items": desk.monitor.adapters()}
+
+
+@router.get("/adapters/troubles")
+def list_troubles(_: Reader, desk: AtDesk) -> TroubleList:
+    """Asks all outside systems, and lists what is wrong on the way to them. It may take some seconds."""
+    return {"items": desk.monitor.troubles()}
 
 
 @router.get("/queues")

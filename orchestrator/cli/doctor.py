@@ -69,6 +69,7 @@ def _examine() -> Iterator[Finding]:
         yield _try("Workers", lambda: _workers(server))
         yield _try("Scheduler", lambda: _scheduler(server))
         yield _try("Adapters", lambda: _adapters(server))
+        yield from _troubles(server)
         yield _try("Attention", lambda: _attention(server))
         yield web
 
@@ -154,6 +155,18 @@ def _scheduler(server: Server) -> Finding:
 def _adapters(server: Server) -> Finding:
     names = [one["name"] for one in server.get("adapters")["items"]]
     return Finding("Adapters", bool(names), ", ".join(names) or "none is installed")
+
+
+def _troubles(server: Server) -> Iterator[Finding]:
+    """One finding for each thing that keeps us from an outside system."""
+    try:
+        found = server.get("adapters/troubles")["items"]
+    except CliError as error:
+        yield Finding("Outside", False, str(error))
+        return
+    for one in found:
+        text = f"{one['adapter']} {one['place']}: {one['problem']}"
+        yield Finding("Outside", False, text, one["advice"])
 
 
 def _attention(server: Server) -> Finding:

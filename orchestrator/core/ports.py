@@ -73,6 +73,26 @@ class Announcing(Protocol):
         """
 
 
+class Trouble(NamedTuple):
+    """What keeps us from a part of an outside system: where, what it is, and what an operator does about it."""
+
+    scope: str
+    place: str
+    problem: str
+    advice: str
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """What an adapter offers besides, when it can tell by itself what is wrong on the way to its system."""
+
+    def examine(self, scopes: Collection[str]) -> Iterable[Trouble]:
+        """Looks at all that it is configured for, within some seconds, and gives what is wrong.
+
+        Tasks of ours are open in `scopes`; what is merely away elsewhere concerns nobody.
+        """
+
+
 class Clock(Protocol):
     """The time that all processes of one installation agree on: the store's."""
 

@@ -12,7 +12,7 @@ from orchestrator.core.audit import AuditQuery
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.entity import CommandEntity, Transition
 from orchestrator.core.errors import BadInputError, NotFoundError
-from orchestrator.core.ports import Adapter, Store
+from orchestrator.core.ports import Adapter, Examinable, Store
 from orchestrator.core.progress import roll_up
 from orchestrator.core.query import SEARCHED, CommandQuery
 from orchestrator.core.status import FINAL, Status
@@ -28,6 +28,7 @@ from orchestrator.monitor.shapes import (
     EventView,
     KindView,
     LockView,
+    TroubleView,
     WorkerView,
 )
 
@@ -206,6 +207,16 @@ class Monitor:
             for one in self._catalog.supplies
             if isinstance(one, Adapter)
         ]
+
+    def troubles(self) -> list[TroubleView]:
+        """Asks the adapters what is wrong on the way to their systems; it may take some seconds."""
+        scopes = self._store.scopes()
+        found: list[TroubleView] = []
+        for one in self._catalog.supplies:
+            if isinstance(one, Adapter) and isinstance(one, Examinable):
+                ours = [scope for system, scope in scopes if system == one.name]
+                found += [views.trouble_view(one.name, told) for told in one.examine(ours)]
+        return found
 
     def _names(self, ids: Iterable[str | None]) -> dict[str, str]:
         if not any(ids):

@@ -186,6 +186,22 @@ class AdapterView(TypedDict):
     scopes: list[str]
 
 
+class TroubleView(TypedDict):
+    """What keeps us from a part of an outside system, and what to do about it."""
+
+    adapter: str
+    scope: str
+    place: str
+    problem: str
+    advice: str
+
+
+class TroubleList(TypedDict):
+    """All that is wrong on the way to outside systems."""
+
+    items: list[TroubleView]
+
+
 class WorkerList(TypedDict):
     """All registered processes, dead ones included until they are struck off."""
 

@@ -9,7 +9,7 @@ from typing import Any, overload
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
-from orchestrator.core.ports import LockRow, WorkerRow
+from orchestrator.core.ports import LockRow, Trouble, WorkerRow
 from orchestrator.core.progress import progress_of
 from orchestrator.monitor.actions import actions
 from orchestrator.monitor.shapes import (
@@ -19,6 +19,7 @@ from orchestrator.monitor.shapes import (
     LockView,
     StuckPart,
     TaskView,
+    TroubleView,
     WorkerView,
 )
 
@@ -124,6 +125,17 @@ def lock_view(row: LockRow) -> LockView:
         "command_id": row.command_id,
         "root_id": row.root_id,
         "since": instant(row.since),
+    }
+
+
+def trouble_view(adapter: str, trouble: Trouble) -> TroubleView:
+    """Gives what keeps an adapter from a part of its system."""
+    return {
+        "adapter": adapter,
+        "scope": trouble.scope,
+        "place": trouble.place,
+        "problem": trouble.problem,
+        "advice": trouble.advice,
     }
 
 

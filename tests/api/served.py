@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI
 
 from orchestrator import (
+    Adapter,
     Command,
     Locks,
     Plan,
     Refused,
+    Trouble,
     best_effort,
     exclusive,
     external,
@@ -157,6 +160,12 @@ KINDS: tuple[type[Command], ...] = (
     RapidClone,
     Slips,
 )
+
+
+def in_trouble(stage: Stage, trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the adapter of the stage's vendors find this wrong."""
+    adapter = next(one for one in stage.catalog.supplies if isinstance(one, Adapter))
+    monkeypatch.setattr(adapter, "examine", lambda scopes: [trouble], raising=False)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ GUARDED = [
     "/workers",
     "/locks",
     "/adapters",
+    "/adapters/troubles",
     "/queues",
     "/whoami",
     "/external-tasks",

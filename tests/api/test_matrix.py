@@ -77,6 +77,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{V1}/audit"): NO_VENDOR,
     ("GET", f"{V1}/entities/{{entity}}"): NO_VENDOR,
     ("GET", f"{V1}/adapters"): NO_VENDOR,
+    ("GET", f"{V1}/adapters/troubles"): NO_VENDOR,
     ("GET", f"{V1}/queues"): NO_VENDOR,
     ("GET", f"{V1}/whoami"): ALL_READ,
     ("GET", f"{V1}/tokens"): ADMINS,

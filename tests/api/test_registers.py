@@ -9,10 +9,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from orchestrator import Trouble
 from orchestrator.core.access import Role
 from orchestrator.store.sql import SqlStore
 from orchestrator.testing import Stage
-from tests.api.served import Guarded, Note, Served, served
+from tests.api.served import Guarded, Note, Served, in_trouble, served
 
 API = "/api/v1"
 
@@ -44,6 +45,24 @@ def test_workers_locks_adapters_and_queues_are_listed(viewer: httpx.Client, stag
     assert of_tree == locks
     assert adapter == {"name": "vendor", "pushes": True, "scopes": ["acme"]}
     assert queues == {"items": []}
+
+
+def test_what_is_wrong_on_the_way_to_a_system_is_listed(
+    viewer: httpx.Client, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = viewer.get(f"{API}/adapters/troubles").json()
+    in_trouble(stage, Trouble("pool-1", "host1", "it is not trusted", "check ca.pem"), monkeypatch)
+
+    (found,) = viewer.get(f"{API}/adapters/troubles").json()["items"]
+
+    assert before == {"items": []}
+    assert found == {
+        "adapter": "vendor",
+        "scope": "pool-1",
+        "place": "host1",
+        "problem": "it is not trusted",
+        "advice": "check ca.pem",
+    }
 
 
 def test_health_readiness_and_metrics_need_no_token(anybody: httpx.Client, stage: Stage) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orchestrator import Outcome, TaskStatus
+from orchestrator import Outcome, TaskStatus, Trouble
 from orchestrator.core.access import Role
 from orchestrator.core.ids import short
 from orchestrator.testing import Stage
-from tests.api.served import Guarded, Served
+from tests.api.served import Guarded, Served, in_trouble
 from tests.cli.conftest import Typing, json_of
 
 
@@ -88,6 +88,19 @@ def test_the_doctor_finds_that_no_scheduler_is_alive(cli: Typing) -> None:
     assert result.exit_code == 1
     assert "✓ Web page" in result.stdout
     assert "× Scheduler  none is alive  → run: orchestrator up scheduler" in result.stdout
+
+
+def test_the_doctor_names_a_host_that_does_not_trust_us_and_says_what_to_do(
+    cli: Typing, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trouble = Trouble("pool-1", "host1:54321", "certificate verify failed", "check ca.pem")
+    in_trouble(stage, trouble, monkeypatch)
+
+    result = cli("doctor")
+
+    assert result.exit_code == 1
+    told = "× Outside    vendor host1:54321: certificate verify failed  → check ca.pem"
+    assert told in result.stdout
 
 
 def test_a_stuck_part_is_told_by_list_doctor_and_metrics(

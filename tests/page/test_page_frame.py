@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
+from orchestrator import Trouble
+from tests.api.served import in_trouble
 from tests.page.conftest import OpenPage, Scene
 from tests.page.reading import row
 from tests.page.site import running_site
@@ -88,6 +91,21 @@ def test_workers_and_queues_have_a_tab(open_page: OpenPage) -> None:
 
     expect(page.get_by_role("table", name="Workers")).to_contain_text("Alive")
     expect(page.get_by_role("table", name="Queues")).to_contain_text("orchestrator")
+
+
+def test_a_host_that_does_not_trust_us_is_named_with_what_to_do(
+    scene: Scene, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = "host1:54321 and we do not trust each other: certificate verify failed"
+    trouble = Trouble("pool-1", "host1:54321", problem, "check ca.pem (whom we trust)")
+    in_trouble(scene.site.stage, trouble, monkeypatch)
+
+    page = open_page("/workers")
+
+    table = page.get_by_role("table", name="Not reached")
+    expect(table).to_contain_text("host1:54321")
+    expect(table).to_contain_text("certificate verify failed")
+    expect(table).to_contain_text("check ca.pem")
 
 
 def test_locks_have_a_tab_that_names_who_holds_and_who_waits(

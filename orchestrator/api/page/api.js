@@ -65,6 +65,7 @@ export const api = {
   parts: (command, filter) => request("GET", `/commands/${id(command)}/parts${query(filter)}`),
   events: (command, cursor) => request("GET", `/commands/${id(command)}/events${query({ cursor, limit: 200 })}`),
   order: (command, verb, order) => request("POST", `/commands/${id(command)}/${verb}`, order),
+  troubles: () => request("GET", "/adapters/troubles"),
   workers: () => request("GET", "/workers"),
   queues: () => request("GET", "/queues"),
   locks: (entity) => request("GET", `/locks${query({ entity })}`),

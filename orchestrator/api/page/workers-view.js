@@ -14,10 +14,18 @@ export class WorkersView {
   #ticks = 0;
   #content = make("div", { class: "card" });
   #queues = make("div");
-  element = make("section", { class: "plain" }, make("h1", {}, "Workers"), this.#content, this.#queues);
+  #troubles = make("div");
+  element = make("section", { class: "plain" }, make("h1", {}, "Workers"), this.#troubles, this.#content, this.#queues);
 
   constructor(app) {
     this.#app = app;
+    this.#examine();
+  }
+
+  // Outside systems are asked once, when the view is opened: that may take some seconds.
+  async #examine() {
+    const troubles = await api.troubles().catch(() => ({ items: [] }));
+    fill(this.#troubles, troubles.items.length ? drawTroubles(troubles.items) : null);
   }
 
   // A heartbeat is no change of a command, so the feed is silent about it.
@@ -48,6 +56,15 @@ function drawWorkers(workers) {
     one.kinds?.length ? make("span", { title: one.kinds.join("\n") }, count(one.kinds.length, "kind")) : "–",
   ]);
   return table(["Name", "Role", "State", "Host and process", "Up for", "Running now", "Knows"], rows, "Workers");
+}
+
+function drawTroubles(troubles) {
+  const rows = troubles.map((one) => [
+    make("span", { class: "status", "data-tone": "bad" }, make("span", { class: "sign", "aria-hidden": "true" }, "✕"), `${one.adapter} · ${one.place}`),
+    one.problem,
+    one.advice,
+  ]);
+  return [make("h2", {}, "Not reached"), make("div", { class: "card" }, table(["Where", "What is wrong", "What to do"], rows, "Not reached"))];
 }
 
 function drawQueues(queues) {
