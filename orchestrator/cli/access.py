@@ -14,6 +14,7 @@ from orchestrator.cli.console import Json, Output, is_interactive, notes, plain_
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.server import Server, connect
 from orchestrator.cli.settings import read_settings
+from orchestrator.cli.terminal import say
 from orchestrator.cli.words import age, read_duration
 
 
@@ -52,16 +53,16 @@ def create(
         body["expires_at"] = read_duration(expires).total_seconds()
         words += ["--expires-in-s", str(body["expires_at"])]
     if local:
-        print(administrate(*words))
+        say(administrate(*words))
         return
     with connect() as server:
         try:
-            print(server.post("tokens", body)["token"])
+            say(server.post("tokens", body)["token"])
         except CliError as error:
             if error.code is not ExitCode.UNREACHABLE:
                 raise
             notes().print(f"{error}; writing into the database instead", style="dim")
-            print(administrate(*words))
+            say(administrate(*words))
 
 
 def list_tokens(output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE) -> None:
@@ -81,7 +82,7 @@ def revoke(name: Annotated[str, typer.Argument(help="see `orchestrator token lis
     """Revoke a token; whoever uses it is out at once."""
     with connect() as server:
         server.call("DELETE", f"tokens/{name}")
-    print(f"token {name} is revoked")
+    say(f"token {name} is revoked")
 
 
 def login(
@@ -97,7 +98,7 @@ def login(
         me = server.get("whoami")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     write_private(str(settings.token_file), token)
-    print(f"logged in at {server.url} as {me['name']} ({me['role']})")
+    say(f"logged in at {server.url} as {me['name']} ({me['role']})")
     if os.environ.get("ORCHESTRATOR_TOKEN"):
         notes().print("ORCHESTRATOR_TOKEN is set and outweighs it", style="yellow")
 

@@ -28,6 +28,7 @@ from orchestrator.cli.console import notes
 from orchestrator.cli.demo.command import demo
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.exits import CliError, ExitCode
+from orchestrator.cli.terminal import say
 from orchestrator.cli.up.command import up
 
 
@@ -42,7 +43,6 @@ class Program(TyperGroup):
                 notes().print(
                     f"error: the argument {word!a} is no text; write it in UTF-8",
                     style="red",
-                    markup=False,
                 )
                 sys.exit(ExitCode.WRONG_USAGE)
         return super().main(words, *others, **more)
@@ -51,7 +51,7 @@ class Program(TyperGroup):
         try:
             return super().invoke(ctx)
         except CliError as error:
-            notes().print(f"error: {error}", style="red", markup=False)
+            notes().print(f"error: {error}", style="red")
             raise typer.Exit(error.code) from error
 
 
@@ -146,7 +146,7 @@ def _root(
 
 
 def _print_version() -> None:
-    print(version("orchestrator"))
+    say(version("orchestrator"))
     raise typer.Exit
 
 

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.cli.terminal import SafeConsole, safe_json, say_lines
+
 Json: TypeAlias = dict[str, Any]
 
 PIPE_WIDTH = 240
@@ -28,12 +30,12 @@ class Output(StrEnum):
 def results() -> Console:
     """Gives the console of results. Rich leaves colour out by itself for NO_COLOR and for pipes."""
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width, soft_wrap=False)
+    return SafeConsole(file=sys.stdout, width=width, soft_wrap=False)
 
 
 def notes() -> Console:
     """Gives the console of progress, notes and errors."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return SafeConsole(file=sys.stderr, soft_wrap=True)
 
 
 def is_interactive() -> bool:
@@ -43,13 +45,13 @@ def is_interactive() -> bool:
 
 def print_json(value: Any) -> None:
     """Writes a value as indented JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    say_lines(safe_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def print_lines(items: Iterable[Any]) -> None:
     """Writes each item as one line of JSON, at once."""
     for item in items:
-        print(json.dumps(item, ensure_ascii=False), flush=True)
+        say_lines(safe_json(json.dumps(item, ensure_ascii=False)), flush=True)
 
 
 def print_items(output: Output, answer: Json, table: Table) -> None:
@@ -64,8 +66,11 @@ def print_items(output: Output, answer: Json, table: Table) -> None:
 
 
 def plain_table(*columns: str) -> Table:
-    """Makes a table without lines, with dim upper-case heads."""
+    """Makes a table without lines, with dim upper-case heads.
+
+    The first column, by which a row is named, stays whole; the others fold where the terminal is narrow.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column.upper(), no_wrap=True, overflow="ellipsis")
+    for place, column in enumerate(columns):
+        table.add_column(column.upper(), no_wrap=place == 0, overflow="fold")
     return table

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.cli.console import Json, Output, print_json, print_lines, results
+from orchestrator.cli.terminal import say
 from orchestrator.cli.treeview import render_tree
 from orchestrator.cli.words import percent
 
@@ -92,7 +93,7 @@ class Lines(Nothing):
             words.append(percent(progress))
         if command.get("message"):
             words.append(f"· {command['message']}")
-        print("  ".join(words), flush=True)
+        say("  ".join(words), flush=True)
 
 
 class Screen(Nothing):

@@ -24,6 +24,7 @@ from orchestrator.cli.console import (
 )
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.server import Server, connect
+from orchestrator.cli.terminal import say
 from orchestrator.cli.words import age, bar, brief, look, percent, status_text
 from orchestrator.core.status import Status
 
@@ -200,7 +201,7 @@ def _watch(server: Server, asked: Json, output: Output) -> None:
             seen[command["id"]] = command["revision"]
             if output is Output.TABLE:
                 line = f"{command['short_id']}  {command['status']}  {percent(command['progress'])}"
-                print(f"{line.rstrip()}  {command['label']}", flush=True)
+                say(f"{line.rstrip()}  {command['label']}", flush=True)
             else:
                 print_lines([command])
         time.sleep(REFRESH_S)

@@ -13,17 +13,18 @@ from rich.text import Text
 from orchestrator.cli.administration import administrate
 from orchestrator.cli.console import Output, notes, plain_table, print_json, print_lines, results
 from orchestrator.cli.settings import CONFIG, read_settings
+from orchestrator.cli.terminal import say
 from orchestrator.cli.words import read_duration
 
 
 def upgrade() -> None:
     """Bring the database's schema up to date."""
-    print(administrate("upgrade"))
+    say(administrate("upgrade"))
 
 
 def current() -> None:
     """Tell which schema the database has."""
-    print(administrate("current"))
+    say(administrate("current"))
 
 
 def gc(
@@ -37,9 +38,9 @@ def gc(
     words = ["gc", "--older-than-days", str(days), *(["--dry-run"] if dry_run else [])]
     answer = json.loads(administrate(*words))
     would = "would be deleted" if dry_run else "deleted"
-    print(f"{answer['trees']} commands that ended more than {older_than} ago {would}")
+    say(f"{answer['trees']} commands that ended more than {older_than} ago {would}")
     if answer["audit"]:
-        print(f"{answer['audit']} rows of the audit past ORCHESTRATOR_AUDIT_DAYS {would}")
+        say(f"{answer['audit']} rows of the audit past ORCHESTRATOR_AUDIT_DAYS {would}")
 
 
 def config_show(

@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli.console import Json, Output, plain_table, print_items
 from orchestrator.cli.server import connect
+from orchestrator.cli.terminal import say
 
 WebhookId = Annotated[str, typer.Argument(metavar="ID")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o")]
@@ -25,7 +26,7 @@ def add(
     body = _body(url, news, topic) | ({"vendor": vendor} if vendor else {})
     with connect() as server:
         made = server.call("POST", "webhooks", body=body)
-    print(made["id"], made["secret"])
+    say(made["id"], made["secret"])
 
 
 def change(
@@ -42,7 +43,7 @@ def change(
 def rotate(webhook: WebhookId) -> None:
     """Make a new secret and print it; for a day the old one signs too."""
     with connect() as server:
-        print(server.call("POST", f"webhooks/{webhook}/rotate")["secret"])
+        say(server.call("POST", f"webhooks/{webhook}/rotate")["secret"])
 
 
 def remove(webhook: WebhookId) -> None:

@@ -238,3 +238,28 @@ def find_circle(start: str, graph: dict[str, set[str]]) -> list[str]:
                 seen.add(following)
                 stack.append([*way, following])
     return []
+
+
+def _printers(path: Path) -> Iterator[str]:
+    """Names the ways past the safe console that a file of the command line uses."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(func=ast.Name("print" | "Console")):
+                yield f"{path.name}:{node.lineno} calls {node.func.id}"  # type: ignore[attr-defined]
+            case ast.Call(
+                func=ast.Attribute(attr="echo" | "secho" | "from_markup" | "render_markup")
+            ):
+                yield f"{path.name}:{node.lineno} calls {node.func.attr}"  # type: ignore[attr-defined]
+            case ast.Call(func=ast.Attribute(ast.Attribute(ast.Name("sys"), _), "write")):
+                yield f"{path.name}:{node.lineno} writes to a stream"
+            case ast.keyword("markup" | "emoji", ast.Constant(True)):
+                yield f"{path.name}:{node.lineno} asks for markup"
+
+
+def test_the_command_line_prints_on_the_safe_console_alone() -> None:
+    files = [
+        path for path in (ROOT / "orchestrator/cli").rglob("*.py") if path.name != "terminal.py"
+    ]
+
+    assert not [found for path in files for found in _printers(path)]
+    assert list(_printers(ROOT / "orchestrator/cli/terminal.py"))  # it sees what there is to see

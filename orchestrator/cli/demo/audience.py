@@ -43,7 +43,7 @@ class Board(AbstractContextManager["Board"]):
         self._played = played
 
     def hear(self, news: str) -> None:
-        self._console.print(f"⚡ {news}", style="bold yellow", markup=False)
+        self._console.print(f"⚡ {news}", style="bold yellow")
 
     def _render(self) -> RenderableType:
         if not self._played:
@@ -91,10 +91,10 @@ class Log(AbstractContextManager["Log"]):
             if self._shown.get(command["id"]) != command["status"]:
                 self._shown[command["id"]] = command["status"]
                 words = (command["short_id"], f"{command['status']:<15}", trial.title)
-                self._console.print("  ".join(words), markup=False)
+                self._console.print("  ".join(words))
 
     def hear(self, news: str) -> None:
-        self._console.print(f"! {news}", markup=False)
+        self._console.print(f"! {news}")
 
 
 def choose_audience() -> Board | Log:

@@ -52,14 +52,14 @@ def demo(
         _print(played, time.monotonic() - began)
         _check(played)
     except BaseException:
-        notes().print(f"the data and the logs are in {directory}", markup=False)
+        notes().print(f"the data and the logs are in {directory}")
         raise
     finally:
         log.close()
     if data is None and not keep:
         shutil.rmtree(directory, ignore_errors=True)
     else:
-        notes().print(f"look around with: orchestrator up --data {directory}", markup=False)
+        notes().print(f"look around with: orchestrator up --data {directory}")
 
 
 def _play(
@@ -79,7 +79,7 @@ def _play(
     with Stack(wish, log) as stack:
         stack.start()
         url, token = stack.places.api_url, stack.token()
-        notes().print(f"page: {url} · token: {token}", style="dim", markup=False)
+        notes().print(f"page: {url} · token: {token}", style="dim")
         for name, words in scenario.players(url, token).items():
             stack.run(Part(name=name, command=tuple(words), stage=SERVICES))
         with Server(url, token) as server, choose_audience() as audience:
@@ -113,7 +113,7 @@ def _print(played: list[Result], took_s: float) -> None:
     for result in played:
         for fault in result.faults:
             line = f"× {result.command['short_id']} ({result.trial.title}): {fault}"
-            console.print(line, style="red", markup=False)
+            console.print(line, style="red")
     good = sum(not result.faults for result in played)
     console.print(
         f"{good} of {len(played)} commands, and their files, as they must be · {clock(took_s)}"

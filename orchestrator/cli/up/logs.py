@@ -7,8 +7,9 @@ import threading
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from rich.console import Console
 from rich.text import Text
+
+from orchestrator.cli.terminal import SafeConsole
 
 OWN = "up"
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
@@ -25,7 +26,7 @@ class TerminalLog:
     """Writes all lines to stderr, each behind its part's name."""
 
     def __init__(self, names: list[str]) -> None:
-        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._console = SafeConsole(file=sys.stderr, soft_wrap=True)
         self._width = max(len(name) for name in (*names, OWN))
         self._colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
         self._guard = threading.Lock()
@@ -34,7 +35,7 @@ class TerminalLog:
         prefix = f"{name:<{self._width}} │ "
         style = self._colours.get(name, "bold")
         with self._guard:
-            self._console.print(Text.assemble((prefix, style), line), markup=False)
+            self._console.print(Text.assemble((prefix, style), line))
 
 
 class FileLog:
