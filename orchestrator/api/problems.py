@@ -20,6 +20,7 @@ from orchestrator.core.errors import (
     NotFoundError,
     OrchestratorError,
     UnavailableError,
+    as_clause,
 )
 
 log = structlog.get_logger(__name__)
@@ -93,7 +94,7 @@ def _fields(found: Any) -> list[dict[str, str]]:
     return [
         {
             "field": ".".join(str(part) for part in one["loc"] if part != "body") or "body",
-            "message": one["msg"].removeprefix("Value error, ").lower(),
+            "message": as_clause(one["msg"].removeprefix("Value error, ")),
         }
         for one in found
     ]

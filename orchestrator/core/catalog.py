@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.core.asks import Ask, check_runs, find_asks, find_verbs, returned_type
 from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.command import Command
-from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError
+from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError, as_clause
 from orchestrator.core.status import Verbs
 
 
@@ -143,7 +143,7 @@ class Catalog:
 def describe_problems(problem: ValidationError) -> str:
     """Gives a validation error as one line: which field, what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'parameters'}: {error['msg'].lower()}"
+        f"{'.'.join(str(part) for part in error['loc']) or 'parameters'}: {as_clause(error['msg'])}"
         for error in problem.errors(include_url=False)
     )
 

@@ -57,3 +57,8 @@ class TryAgain(Exception):  # noqa: N818 - as above: an answer
     def __init__(self, message: str, *, after: timedelta = timedelta(seconds=5)) -> None:
         super().__init__(message)
         self.after = after
+
+
+def as_clause(sentence: str) -> str:
+    """Gives a sentence as part of another one: its first letter small, and no other, which may mean something."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
