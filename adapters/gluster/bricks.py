@@ -60,6 +60,29 @@ class Bricks:
             self._refuse_unless_healed(info, old, is_lost=is_lost)
         self._cli.ask("volume", "replace-brick", volume, old, new, "commit", "force")
 
+    def reduce_replicas(self, volume: str, bricks: Sequence[str], replica_count: int) -> None:
+        """Takes bricks out so that each group has that many left; their files are on the others.
+
+        Refuses unless all that stay are connected and nothing is to be healed.
+        """
+        info = self.volume_info(volume)
+        leaving = set(bricks) & set(info.bricks)
+        if not leaving:
+            return  # an earlier call did it
+        heals = read_heals(self._cli.ask("volume", "heal", volume, "info", "summary"))
+        for brick in info.bricks:
+            heal = heals.get(brick)
+            if heal is not None and heal.is_connected and heal.pending == 0:
+                continue
+            if brick in leaving and (heal is None or not heal.is_connected):
+                continue  # it is gone; what waits for it is told by those that stay
+            raise Refused(
+                f"volume {volume} keeps its replicas: brick {brick} is not connected or has entries "
+                "to be healed; heal it first (gluster.volume.heal)"
+            )
+        words = ("replica", str(replica_count), *bricks, "force")
+        self._cli.ask("volume", "remove-brick", volume, *words)
+
     def reset_brick_start(self, volume: str, brick: str) -> None:
         """Takes a brick out of use so that its disk can be changed. Refuses like a replacement."""
         info = self.volume_info(volume)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.gluster.cli import GlusterCli, GlusterRefused
+from adapters.gluster.details import Details
 from adapters.gluster.healing import HEAL_VERBS, Healing
 from adapters.gluster.tasks import (
     ListedTask,
@@ -14,9 +17,16 @@ from adapters.gluster.tasks import (
     TaskDetail,
     TaskKind,
 )
-from adapters.gluster.verdicts import LEFT_BEHIND, NAME, judge, judge_absent, unless_frozen
+from adapters.gluster.verdicts import (
+    BEGUN,
+    LEFT_BEHIND,
+    NAME,
+    judge,
+    judge_absent,
+    names_may_be_lost,
+    unless_frozen,
+)
 from adapters.gluster.xml import (
-    NotXmlError,
     Reply,
     read_detail,
     read_listed_tasks,
@@ -55,10 +65,9 @@ class Gluster(Healing):
         super().__init__(cli, cluster=cluster, lease=lease, now=now)
         self._frozen_after = frozen_after
         self._absent_after = absent_after
-        self._details_per_poll = details_per_poll
+        self._details = Details(cli, per_poll=details_per_poll, now=now)
         self._now = now
         self._absent_since: dict[str, datetime] = {}  # our task id → when first not listed
-        self._detailed_at: dict[str, datetime] = {}  # task id → when its counters were read last
         # Gluster forgets what it stopped, so the answer to the stop is the last word on the
         # counters. `stop` gives it at once; it is kept for a poll that comes before it was taken
         # in. After a crash in between, or in another process, the task is absent, hence LOST.
@@ -70,32 +79,38 @@ class Gluster(Healing):
         return NAME
 
     def rebalance(
-        self, volume: str, *, fix_layout: bool = False, force: bool = False
+        self, volume: str, *, fix_layout: bool = False, force: bool = False, is_retry: bool = False
     ) -> AsyncTask[RebalanceResult]:
         """Describes a rebalance: files move to the bricks where the volume's layout wants them.
 
         `fix_layout` mends the layout only and moves nothing; `force` moves files also where the
-        target has less room than the source.
+        target has less room than the source. `is_retry` says that a call before may have left a
+        task: one that still runs is gone on with.
         """
         mode = ["fix-layout"] if fix_layout else ["force"] if force else []
         return AsyncTask(
             system=NAME,
             scope=self._cluster,
             verb=TaskKind.REBALANCE,
-            request={"volume": volume, "mode": mode, "before": self._task_ids(volume)},
+            request={"volume": volume, "mode": mode}
+            | self._present(volume, TaskKind.REBALANCE, (), is_retry=is_retry),
             description=f"Rebalance volume {volume}",
             lease=self._lease,
         )
 
     def remove_bricks_start(
-        self, volume: str, bricks: Sequence[str]
+        self, volume: str, bricks: Sequence[str], *, is_retry: bool = False
     ) -> AsyncTask[RemoveBricksResult]:
-        """Describes moving all files off the bricks (`host:/path`), which stay until the commit."""
+        """Describes moving all files off the bricks (`host:/path`), which stay until the commit.
+
+        `is_retry` is as for a rebalance.
+        """
         return AsyncTask(
             system=NAME,
             scope=self._cluster,
             verb=TaskKind.REMOVE_BRICKS,
-            request={"volume": volume, "bricks": [*bricks], "before": self._task_ids(volume)},
+            request={"volume": volume, "bricks": [*bricks]}
+            | self._present(volume, TaskKind.REMOVE_BRICKS, bricks, is_retry=is_retry),
             description=f"Move all files off {', '.join(bricks)} of volume {volume}",
             lease=self._lease,
         )
@@ -124,11 +139,17 @@ class Gluster(Healing):
             return self._commit(task)
         if task.verb in HEAL_VERBS:
             return self._start_heal(task)
+        if (earlier := task.request.get("continues")) and (found := self._listed(task, earlier)):
+            goes_on = {**task.detail, BEGUN: "the command goes on with the task that was there"}
+            return judge(self._cluster, found, None, replace(task, detail=goes_on))
         if again and (found := self._find(task)):
             return judge(self._cluster, found, None, task)
         if again and task.verb == TaskKind.REMOVE_BRICKS and not self._bricks_left(task):
             return self._already_gone(task)
         task_id = read_task_id(self._ask_for(task, "start"))
+        anew = (
+            {BEGUN: "nothing of it ran, it was begun anew"} if "continues" in task.request else {}
+        )
         return TaskReport(
             system=NAME,
             scope=self._cluster,
@@ -136,8 +157,8 @@ class Gluster(Healing):
             task_id=task.task_id,
             external_id=task_id,
             verb=task.verb,
-            message="started",
-            detail={"volume": _volume(task), "bricks": [*task.request.get("bricks", ())]},
+            message=f"started; {anew[BEGUN]}" if anew else "started",
+            detail={"volume": _volume(task), "bricks": [*task.request.get("bricks", ())], **anew},
         )
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
@@ -155,7 +176,7 @@ class Gluster(Healing):
         listed = {one.task_id: one for one in read_listed_tasks(reply)}
         volumes = read_listed_volumes(reply)
         present = [(ref, listed[ref.external_id]) for ref in tasks if ref.external_id in listed]
-        details = self._read_details(present)
+        details = self._details.of_many(present)
         for ref in tasks:
             if ref.external_id in listed:
                 self._absent_since.pop(ref.task_id, None)
@@ -175,7 +196,7 @@ class Gluster(Healing):
         """Reports on every task that the cluster lists, with its counters."""
         self._check(scope)
         for one in self._list("all"):
-            yield judge(scope, one, self._read_detail(one))
+            yield judge(scope, one, self._details.of_one(one))
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         """Stops the task if it is still the volume's; files that have moved stay where they are.
@@ -207,7 +228,7 @@ class Gluster(Healing):
         self._heals.forget(task.task_id)
         self._stopped.pop(task.task_id, None)
         self._absent_since.pop(task.task_id, None)
-        self._detailed_at.pop(task.external_id or "", None)
+        self._details.forget(task.external_id)
 
     def _ask_for(self, task: AsyncTaskRef, action: str) -> Reply:
         match _kind(task):
@@ -247,51 +268,36 @@ class Gluster(Healing):
         self._absent_since.pop(ref.task_id)
         return judge(ref.scope, found, None, ref) if found else judge_absent(ref, None)
 
-    def _task_ids(self, volume: str) -> list[str]:
-        return [one.task_id for one in self._list(volume)]
+    def _present(
+        self, volume: str, kind: TaskKind, bricks: Sequence[str], *, is_retry: bool
+    ) -> dict[str, Any]:
+        """Gives what a request keeps of the volume's task: not ours, or to be gone on with.
+
+        The command holds the volume's lock, so on a retry a task of its kind that still runs can
+        only be its own, begun before its worker or Gluster went away.
+        """
+        listed = self._list(volume)
+        found: dict[str, Any] = {"before": [one.task_id for one in listed]}
+        if is_retry:
+            fitting = (
+                one.task_id
+                for one in listed
+                if one.kind is kind
+                and set(one.bricks) == set(bricks)
+                # a removal waits for its commit also when all files have moved
+                and (one.code.is_running or kind is TaskKind.REMOVE_BRICKS)
+            )
+            found["continues"] = next(fitting, None)
+        return found
+
+    def _listed(self, task: AsyncTaskRef, task_id: str) -> ListedTask | None:
+        return next((one for one in self._list(_volume(task)) if one.task_id == task_id), None)
 
     def _list(self, volume: str) -> tuple[ListedTask, ...]:
         reply = self._cli.ask("volume", "status", volume, "tasks")
         if volume != "all" and volume not in read_listed_volumes(reply):
             raise TryAgain(f"gluster did not list volume {volume}, which may be busy")
         return read_listed_tasks(reply)
-
-    def _read_details(
-        self, present: Collection[tuple[AsyncTaskRef, ListedTask]]
-    ) -> dict[str, TaskDetail]:
-        """Reads counters: of all tasks that have ended, and of some that run.
-
-        The list of tasks has no counters, and no call gives those of several volumes. A volume has
-        one task, so this is at most one call per volume with a task of ours; each takes up to 0.1 s
-        under glusterd's one lock. Hence running tasks take turns: a cluster with hundreds of them
-        shows its counters less often, and is not slowed down by being watched.
-        """
-        ended = [one for _, one in present if not one.code.is_running]
-        running = [one for _, one in present if one.code.is_running]
-        never = datetime.min.replace(tzinfo=UTC)
-        running.sort(key=lambda one: self._detailed_at.get(one.task_id, never))
-        details: dict[str, TaskDetail] = {}
-        for one in [*ended, *running[: self._details_per_poll]]:
-            self._detailed_at[one.task_id] = self._now()
-            try:
-                detail = self._read_detail(one)
-            except TryAgain:
-                break  # the listing stands; asking on would wait once more for each volume
-            if detail:
-                details[one.task_id] = detail
-        return details
-
-    def _read_detail(self, one: ListedTask) -> TaskDetail | None:
-        """Reads a task's counters; None when the volume has another task by now, or none."""
-        words = {
-            TaskKind.REBALANCE: ("rebalance", one.volume, "status"),
-            TaskKind.REMOVE_BRICKS: ("remove-brick", one.volume, *one.bricks, "status"),
-        }[one.kind]
-        try:
-            detail = read_detail(self._cli.ask("volume", *words))
-        except (GlusterRefused, NotXmlError):
-            return None
-        return detail if detail.task_id == one.task_id else None
 
     def _commit(self, task: AsyncTaskRef) -> TaskReport:
         problem: Exception | None = None
@@ -311,7 +317,7 @@ class Gluster(Healing):
             verb=task.verb,
             message=f"not committed, the drain is kept; mend the cause and restart: {problem}"
             if problem
-            else "the bricks have left the volume",
+            else f"the bricks have left the volume; {names_may_be_lost(_volume(task))}",
         )
 
     def _bricks_left(self, task: AsyncTaskRef) -> bool:

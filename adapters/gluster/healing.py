@@ -18,6 +18,13 @@ RESET = "reset_brick"
 HEAL = "heal"
 HEAL_VERBS = frozenset({REPLACE, RESET, HEAL})
 
+_ENGINE_STATUS = {
+    TaskStatus.RUNNING: "RUNNING",
+    TaskStatus.SUCCEEDED: "COMPLETED",
+    TaskStatus.LOST: "UNKNOWN",
+}
+"""How oVirt's engine calls what a heal can be."""
+
 
 class Clock(Protocol):
     """Tells the time."""
@@ -96,7 +103,7 @@ class Healing(Bricks):
             external_id=f"{task.verb}:{new or volume}",
             verb=task.verb,
             message="the heal begins" if is_new else "replaced before; its heal is followed",
-            detail=detail,
+            detail={**detail, "type": task.verb.upper(), "status": "RUNNING"},
         )
 
     def _follow_heals(self, refs: Collection[AsyncTaskRef]) -> Iterator[TaskReport]:
@@ -120,7 +127,7 @@ class Healing(Bricks):
             progress=look.progress,
             message=look.message + ("; a heal cannot be stopped" if goes_on else ""),
             result={"entries": look.detail.get("most", 0)} if has_succeeded else None,
-            detail=look.detail,
+            detail={**look.detail, "status": _ENGINE_STATUS[look.status]},
         )
 
     def _refuse_unless_healable(self, volume: str) -> None:

@@ -14,6 +14,11 @@ class TaskKind(StrEnum):
     REBALANCE = "rebalance"
     REMOVE_BRICKS = "remove_bricks"
 
+    @property
+    def for_engines(self) -> str:
+        """The type by the name that oVirt's engine has for it."""
+        return "REBALANCE" if self is TaskKind.REBALANCE else "REMOVE_BRICK"
+
 
 class TaskCode(IntEnum):
     """Gluster's own status numbers."""
@@ -36,6 +41,15 @@ class TaskCode(IntEnum):
         return self.name.lower().replace("_", " ")
 
     @property
+    def for_engines(self) -> str:
+        """The status by the name that oVirt's engine has for it."""
+        if self.is_running:
+            return "RUNNING"
+        if self.is_completed:
+            return "COMPLETED"
+        return "ABORTED" if self in _STOPPED else "FAILED"
+
+    @property
     def is_running(self) -> bool:
         """Whether a daemon is, or is said to be, at work."""
         return self in _RUNNING
@@ -47,6 +61,7 @@ class TaskCode(IntEnum):
 
 
 _RUNNING = frozenset({TaskCode.NOT_STARTED, TaskCode.IN_PROGRESS, TaskCode.FIX_LAYOUT_IN_PROGRESS})
+_STOPPED = frozenset({TaskCode.STOPPED, TaskCode.FIX_LAYOUT_STOPPED})
 _COMPLETED = frozenset({TaskCode.COMPLETED, TaskCode.FIX_LAYOUT_COMPLETED})
 
 
@@ -60,6 +75,14 @@ class Counters:
     failures: int = 0
     skipped: int = 0
     runtime_s: float = 0.0
+
+    @property
+    def rate(self) -> str:
+        """How fast files and bytes have moved, in words; nothing before the first second."""
+        if not self.files or self.runtime_s < 1:
+            return ""
+        files, size = self.files / self.runtime_s, self.size_bytes / self.runtime_s
+        return f"{files:.1f} files and {size / 1e6:.1f} MB a second"
 
     def as_json(self) -> dict[str, Any]:
         """Gives the counters as JSON, names as here."""
@@ -101,12 +124,26 @@ class ListedTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodePart:
+    """One node's part of a task. Gluster calls the node that was asked "localhost"."""
+
+    node: str
+    code: TaskCode
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDetail:
-    """A task as its own status command shows it: with counters."""
+    """A task as its own status command shows it: with counters, in all and by node.
+
+    `left_s` is how long Gluster says it will still take; it says so after ten minutes only.
+    """
 
     task_id: str
     code: TaskCode
     counters: Counters
+    nodes: tuple[NodePart, ...] = ()
+    left_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.gluster.tasks import Counters, ListedTask, TaskCode, TaskDetail, TaskKind
+from adapters.gluster.tasks import Counters, ListedTask, NodePart, TaskCode, TaskDetail, TaskKind
 from orchestrator import AsyncTaskRef, TaskReport, TaskStatus
 
 NAME = "gluster"
@@ -14,7 +14,11 @@ NAME = "gluster"
 LEFT_BEHIND = "left_behind"
 """In a report's detail: the task ended badly, and its volume waits for a commit or a stop."""
 
+BEGUN = "begun"
+"""In a report's detail: whether a restarted command goes on with its task or has begun anew."""
+
 _FROZEN = "frozen_since"
+_KINDS = frozenset(TaskKind)
 
 
 def judge(
@@ -31,8 +35,9 @@ def judge(
     status = _status(code, counters)
     facts: dict[str, Any] = dict(ref.detail) if ref else {}
     facts |= {"volume": listed.volume, "bricks": list(listed.bricks)}
-    if counters:
-        facts |= {"gluster_status": code.in_words, "counters": counters.as_json()}
+    facts |= {"type": listed.kind.for_engines, "status": code.for_engines}
+    if detail:
+        facts |= _told(detail, listed.volume)
         facts.pop(_FROZEN, None)
     if listed.kind is TaskKind.REMOVE_BRICKS and status in (TaskStatus.FAILED, TaskStatus.ABORTED):
         facts[LEFT_BEHIND] = True
@@ -43,7 +48,8 @@ def judge(
         task_id=ref.task_id if ref else None,
         external_id=listed.task_id,
         verb=str(listed.kind),
-        message=_message(code, counters, status),
+        progress=_progress(detail) if status is TaskStatus.RUNNING else None,
+        message=_message(code, detail, status, listed.volume) + _begun(facts, status),
         result=counters.as_json() if counters and status.has_ended else None,
         detail=facts,
     )
@@ -56,13 +62,21 @@ def judge_absent(ref: AsyncTaskRef, stopped: TaskDetail | None) -> TaskReport:
     say that a rebalance was quicker. A removal that was stopped is undone, completed or not.
     """
     counters = stopped.counters if stopped else None
+    volume = str(ref.request.get("volume") or ref.detail.get("volume"))
+    facts: dict[str, Any] = {**ref.detail, "volume": volume}
+    if ref.verb in _KINDS:
+        facts["type"] = TaskKind(ref.verb).for_engines
     if stopped is None:
         status = TaskStatus.LOST
         message = "Gluster no longer lists this task: somebody stopped, committed or replaced it"
     else:
+        facts |= {"status": stopped.code.for_engines, **_told(stopped, volume)}
         was_quicker = stopped.code.is_completed and ref.verb == TaskKind.REBALANCE
         status = _status(stopped.code, counters) if was_quicker else TaskStatus.ABORTED
-        message = _message(stopped.code, counters, status)
+        message = _message(stopped.code, stopped, status, volume)
+        if status is TaskStatus.ABORTED:
+            facts["status"] = "ABORTED"
+            message += f"; {names_may_be_lost(volume)}"
     return TaskReport(
         system=NAME,
         scope=ref.scope,
@@ -72,7 +86,19 @@ def judge_absent(ref: AsyncTaskRef, stopped: TaskDetail | None) -> TaskReport:
         verb=ref.verb,
         message=message,
         result=counters.as_json() if counters else ref.detail.get("counters"),
-        detail=ref.detail,
+        detail=facts,
+    )
+
+
+def names_may_be_lost(volume: str) -> str:
+    """Gives the warning that goes with a stop and with a commit.
+
+    On a real Gluster fresh mounts did not find hundreds of files by name that lay on the bricks,
+    until a rebalance had completed.
+    """
+    return (
+        f"fresh mounts of {volume} may not find all files by name until a rebalance has completed: "
+        "run gluster.volume.rebalance"
     )
 
 
@@ -124,9 +150,63 @@ def _status(code: TaskCode, counters: Counters | None) -> TaskStatus:
             return TaskStatus.FAILED
 
 
-def _message(code: TaskCode, counters: Counters | None, status: TaskStatus) -> str:
-    if counters is None:
+def _message(code: TaskCode, detail: TaskDetail | None, status: TaskStatus, volume: str) -> str:
+    if detail is None:
         return code.in_words
+    counters = detail.counters
+    message = f"{code.in_words}: {counters}"
     if code.is_completed and status is TaskStatus.FAILED:
-        return f"completed, but not all files could be moved: {counters}"
-    return f"{code.in_words}: {counters}"
+        message = f"completed, but not all files could be moved: {counters}"
+    if status is TaskStatus.RUNNING:
+        if counters.rate:
+            message += f", {counters.rate}"
+        if detail.left_s is not None:
+            message += f", {timedelta(seconds=detail.left_s)} left"
+    failed = [one for one in detail.nodes if _has_failed(one)]
+    if failed and status is not TaskStatus.SUCCEEDED:
+        parts = (
+            f"{one.node} {one.code.in_words} with {one.counters.failures} failures"
+            for one in failed
+        )
+        message += f"; {', '.join(parts)}; why is in {_log(volume)} there"
+    return message
+
+
+def _begun(facts: Mapping[str, Any], status: TaskStatus) -> str:
+    """Gives what a restarted command did: said as long as it runs, as polls come and go."""
+    begun = facts.get(BEGUN) if status is TaskStatus.RUNNING else None
+    return f"; {begun}" if begun else ""
+
+
+def _has_failed(part: NodePart) -> bool:
+    return part.counters.failures > 0 or part.code.for_engines == "FAILED"
+
+
+def _told(detail: TaskDetail, volume: str) -> dict[str, Any]:
+    """Gives what a task's own answer adds to the detail; `log` is where a node tells why it failed."""
+    facts: dict[str, Any] = {
+        "gluster_status": detail.code.in_words,
+        "counters": detail.counters.as_json(),
+        "nodes": [
+            {
+                "node": one.node,
+                "status": one.code.for_engines,
+                "gluster_status": one.code.in_words,
+                **one.counters.as_json(),
+                **({"log": _log(volume)} if _has_failed(one) else {}),
+            }
+            for one in detail.nodes
+        ],
+    }
+    return facts if detail.left_s is None else {**facts, "left_s": detail.left_s}
+
+
+def _log(volume: str) -> str:
+    return f"/var/log/glusterfs/{volume}-rebalance.log"
+
+
+def _progress(detail: TaskDetail | None) -> float | None:
+    """Gives how far a task is by the time that Gluster says it will still take."""
+    if detail is None or detail.left_s is None:
+        return None
+    return detail.counters.runtime_s / max(detail.counters.runtime_s + detail.left_s, 1.0)

@@ -11,6 +11,7 @@ from adapters.gluster.tasks import (
     BrickHeal,
     Counters,
     ListedTask,
+    NodePart,
     TaskCode,
     TaskDetail,
     TaskKind,
@@ -90,15 +91,15 @@ def read_detail(reply: Reply) -> TaskDetail:
     whole = reply.root.find("*/aggregate")
     if whole is None:
         raise NotXmlError("an answer without counters")
-    counters = Counters(
-        files=_number(whole, "files"),
-        size_bytes=_number(whole, "size"),
-        lookups=_number(whole, "lookups"),
-        failures=_number(whole, "failures"),
-        skipped=_number(whole, "skipped"),
-        runtime_s=float(whole.findtext("runtime") or 0),
+    return TaskDetail(
+        task_id=read_task_id(reply),
+        code=_code(whole),
+        counters=_counters(whole),
+        nodes=tuple(
+            NodePart(node=node.findtext("nodeName", ""), code=_code(node), counters=_counters(node))
+            for node in reply.root.findall("*/node")
+        ),
     )
-    return TaskDetail(task_id=read_task_id(reply), code=_code(whole), counters=counters)
 
 
 def read_heals(reply: Reply) -> dict[str, BrickHeal]:
@@ -143,6 +144,17 @@ def _code(element: Element) -> TaskCode:
         return TaskCode(_number(element, "status"))
     except ValueError:
         raise NotXmlError(f"a status that is not known, {element.findtext('status')!r}") from None
+
+
+def _counters(element: Element) -> Counters:
+    return Counters(
+        files=_number(element, "files"),
+        size_bytes=_number(element, "size"),
+        lookups=_number(element, "lookups"),
+        failures=_number(element, "failures"),
+        skipped=_number(element, "skipped"),
+        runtime_s=float(element.findtext("runtime") or 0),
+    )
 
 
 def _count(element: Element, name: str) -> int:

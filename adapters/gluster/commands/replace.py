@@ -7,14 +7,15 @@ from typing import Self
 
 from pydantic import model_validator
 
-from adapters.gluster.commands.names import BrickName, VolumeName, lock_volume
+from adapters.gluster.commands.names import BrickName
+from adapters.gluster.commands.on_volume import OnVolume
 from adapters.gluster.gluster import Gluster
 from adapters.gluster.tasks import HealResult
-from orchestrator import AsyncTask, Command, Locks
+from orchestrator import AsyncTask
 
 
 class ReplaceBrick(
-    Command,
+    OnVolume,
     kind="gluster.brick.replace",
     label="Replace brick {old} of volume {volume} by {new}",
     timeout=timedelta(days=7),
@@ -25,7 +26,6 @@ class ReplaceBrick(
     says that the old brick is gone for good, with whatever only it held.
     """
 
-    volume: VolumeName
     old: BrickName
     new: BrickName
     is_lost: bool = False
@@ -35,9 +35,6 @@ class ReplaceBrick(
         if self.old == self.new:
             raise ValueError(f"brick {self.old} cannot replace itself")
         return self
-
-    def locks(self) -> Locks:
-        return lock_volume(self.volume)
 
     def execute(self, gluster: Gluster) -> AsyncTask[HealResult]:
         return gluster.replace(self.volume, self.old, self.new, is_lost=self.is_lost)

@@ -7,69 +7,89 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters.gluster.commands.names import BrickName, VolumeName, lock_volume
+from adapters.gluster.commands.names import BrickName
+from adapters.gluster.commands.on_volume import OnVolume
+from adapters.gluster.commands.rebalance import RebalanceVolume
 from adapters.gluster.gluster import Gluster
 from adapters.gluster.tasks import RemoveBricksResult
-from orchestrator import AsyncTask, Command, Locks, Plan, sequence
+from orchestrator import AsyncTask, Command, Plan, Run, best_effort, sequence
 
 Leaving = Annotated[tuple[BrickName, ...], Field(min_length=1)]
 
 
 class ShrinkVolume(
-    Command,
+    OnVolume,
     kind="gluster.volume.shrink",
     label="Shrink volume {volume}",
     timeout=timedelta(days=7),
 ):
-    """Take bricks out of a volume; if not all their files can be moved, they stay in it."""
+    """Take bricks out of a volume; if not all their files can be moved, they stay in it.
 
-    volume: VolumeName
+    With `replica_count` each group of replicas loses bricks until that many are left: nothing has
+    to move then. `rebalance` adds a rebalance as the last step: until one has completed, fresh
+    mounts may not find all files by name.
+    """
+
     bricks: Leaving
-
-    def locks(self) -> Locks:
-        return lock_volume(self.volume)
+    replica_count: Annotated[int, Field(ge=1)] | None = None
+    rebalance: bool = False
 
     def plan(self) -> Plan:
-        return sequence(
+        if self.replica_count is not None:
+            reduce = ReduceReplicas(
+                volume=self.volume, bricks=self.bricks, replica_count=self.replica_count
+            )
+            return sequence(reduce)
+        parts: list[Plan | Command] = [
             DrainBricks(volume=self.volume, bricks=self.bricks),
             CommitBricks(volume=self.volume, bricks=self.bricks),
-        )
+        ]
+        if self.rebalance:
+            parts.append(best_effort(RebalanceVolume(volume=self.volume)))
+        return sequence(*parts)
 
 
 class DrainBricks(
-    Command,
+    OnVolume,
     kind="gluster.bricks.drain",
     label="Move all files off the leaving bricks of volume {volume}",
     timeout=timedelta(days=7),
 ):
     """Move all files off bricks; it fails when one file could not be moved."""
 
-    volume: VolumeName
     bricks: Leaving
 
-    def locks(self) -> Locks:
-        return lock_volume(self.volume)
-
-    def execute(self, gluster: Gluster) -> AsyncTask[RemoveBricksResult]:
-        return gluster.remove_bricks_start(self.volume, self.bricks)
+    def execute(self, gluster: Gluster, run: Run) -> AsyncTask[RemoveBricksResult]:
+        return gluster.remove_bricks_start(self.volume, self.bricks, is_retry=run.attempt > 1)
 
     def compensate(self, gluster: Gluster) -> None:
         gluster.remove_bricks_stop(self.volume, self.bricks)
 
 
 class CommitBricks(
-    Command,
+    OnVolume,
     kind="gluster.bricks.commit",
     label="Take the drained bricks out of volume {volume}",
     timeout=timedelta(days=7),
 ):
     """Take drained bricks out of a volume; if Gluster refuses, the drain is kept and you decide."""
 
-    volume: VolumeName
     bricks: Leaving
-
-    def locks(self) -> Locks:
-        return lock_volume(self.volume)
 
     def execute(self, gluster: Gluster) -> AsyncTask[None]:
         return gluster.commit_bricks(self.volume, self.bricks)
+
+
+class ReduceReplicas(
+    OnVolume,
+    kind="gluster.volume.reduce_replicas",
+    label="Reduce volume {volume} to {replica_count} replicas",
+    timeout=timedelta(minutes=10),
+):
+    """Take one or more replicas out of each group; refused unless those that stay are whole."""
+
+    bricks: Leaving
+    replica_count: Annotated[int, Field(ge=1)]
+
+    def execute(self, gluster: Gluster) -> None:
+        gluster.reduce_replicas(self.volume, self.bricks, self.replica_count)

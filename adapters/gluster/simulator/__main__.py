@@ -62,6 +62,12 @@ def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0912 - on
             return migration.list_tasks(cluster, name)
         case ["volume", "rebalance", name, *rest] if " ".join(rest) in migration.REBALANCE_ACTIONS:
             return migration.rebalance(cluster, name, rest)
+        case ["volume", "rebalance", *_]:
+            return misunderstand(migration.REBALANCE_USAGE)
+        case ["volume", "remove-brick", name, "replica", count, *bricks, action] if (
+            count.isdigit() and bricks and action in _REMOVALS
+        ):
+            return migration.remove_brick(cluster, name, bricks, action, replicas=int(count))
         case ["volume", "remove-brick", name, *bricks, action] if bricks and action in _REMOVALS:
             return migration.remove_brick(cluster, name, bricks, action)
         case ["volume", "add-brick", name, *rest] if rest:

@@ -23,9 +23,12 @@ def accept(*body: Node, text: str = "", verdict_last: bool = False) -> Answer:
     return Answer(stdout=_document(0, 0, text, list(body), verdict_last=verdict_last))
 
 
-def refuse(text: str, *body: Node, errno: int = 30800, code: int = 0) -> Answer:
+def refuse(
+    text: str, *body: Node, errno: int = 30800, code: int = 0, verdict_last: bool = False
+) -> Answer:
     """Gives a no. Its exit code is 0 for most requests: only the opRet inside says no."""
-    return Answer(stdout=_document(-1, errno, text, list(body)), code=code)
+    document = _document(-1, errno, text, list(body), verdict_last=verdict_last)
+    return Answer(stdout=document, code=code)
 
 
 def refuse_in_words(text: str, operation: str, *, errno: int = 30800, code: int = 0) -> Answer:

@@ -25,6 +25,7 @@ def spawn(cluster: Cluster, task_id: str) -> None:
         "lookups": 0,
         "failures": 0,
         "skipped": 0,
+        "nodes": {},
         "status": 5 if cluster.read_job(task_id)["kind"] == "fix-layout" else 1,
         "started_at": time.time(),
         "runtime": 0.0,

@@ -8,7 +8,7 @@ from adapters.gluster.simulator.answers import Answer, Node, accept, misundersta
 from adapters.gluster.simulator.healer import FULL, INDEX, spawn_healer
 from adapters.gluster.simulator.heals import ROOT, HealBook
 from adapters.gluster.simulator.placement import brick_path, sub_volumes
-from adapters.gluster.simulator.state import STARTED, Cluster, Volume, taken
+from adapters.gluster.simulator.state import STARTED, Cluster, Volume, elsewhere, taken
 
 _ROOT_ID = "00000000-0000-0000-0000-000000000001"
 _LINE = "-" * 48
@@ -58,8 +58,12 @@ def reset_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     if words[1:] != [words[0], "commit", "force"]:
         return misunderstand("volume reset-brick <VOLNAME> <SOURCE-BRICK> {{start} | ...}")
     if words[0] not in out:
-        text = f"Source brick must be stopped. Please use gluster volume reset-brick {name}"
-        return refuse(text, errno=0)
+        where = "" if cluster.is_here(words[0]) else elsewhere(words[0])
+        text = (
+            "Source brick must be stopped. Please use gluster volume reset-brick "
+            "<volname> <dst-brick> start."
+        )
+        return refuse(where + text, errno=0)
     volume["out_of_use"] = [brick for brick in out if brick != words[0]]
     brick_path(words[0]).mkdir(parents=True, exist_ok=True)
     _mark(cluster, name, words[0])
@@ -69,7 +73,9 @@ def reset_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
 def heal(cluster: Cluster, name: str, words: list[str]) -> Answer:
     """Answers `volume heal NAME [full | info [summary] | statistics]`."""
     volume = cluster.volumes.get(name)
-    if volume and words in (["info"], ["info", "summary"]):
+    if words in (["info"], ["info", "summary"]):
+        if (no := _not_told(name, volume)) or volume is None:
+            return no or refuse("")
         bricks = _told(cluster, name, volume, whole="summary" not in words)
         return accept(("healInfo", [("bricks", bricks)]), verdict_last=True)
     if words == ["statistics"]:
@@ -108,6 +114,26 @@ def _mark(cluster: Cluster, name: str, brick: str) -> None:
     spawn_healer(cluster, name, INDEX)
 
 
+def _not_told(name: str, volume: Volume | None) -> Answer | None:
+    if volume is None:
+        text, errno = f"Volume {name} does not exist", 2
+    elif volume["group_size"] == 1:
+        text, errno = (
+            (
+                "This command is supported for only volumes of replicate/disperse type. "
+                f"Volume {name} is not of type replicate/disperse"
+            ),
+            22,
+        )
+    elif volume["status"] != STARTED:
+        text, errno = f"{name}: Not able to fetch volfile from glusterd", 5
+    else:
+        return None
+    return refuse(
+        text, ("healInfo", [("bricks", "")]), errno=errno, code=256 - errno, verdict_last=True
+    )
+
+
 def _told(cluster: Cluster, name: str, volume: Volume, *, whole: bool) -> list[Node]:
     """Tells of each brick what its neighbours lack: all of it, or the number."""
     with HealBook(cluster.tasks_dir, name).open() as state:
@@ -118,7 +144,10 @@ def _told(cluster: Cluster, name: str, volume: Volume, *, whole: bool) -> list[N
             entries = [one for other in group if other != brick for one in marks.get(other, [])]
             if brick in cluster.faults.names("pending_bricks"):
                 entries.append("/pending")
-            is_away = brick in (*cluster.faults.names("away_bricks"), *volume["out_of_use"])
+            if brick in volume["out_of_use"]:
+                shown.append(_out_of_use(brick))
+                continue
+            is_away = brick in cluster.faults.names("away_bricks")
             status = "Transport endpoint is not connected" if is_away else "Connected"
             body: list[Node] = [("name", brick)]
             total = "-" if is_away else str(len(entries))
@@ -134,8 +163,18 @@ def _told(cluster: Cluster, name: str, volume: Volume, *, whole: bool) -> list[N
                     ("numberOfEntriesInSplitBrain", none),
                     ("numberOfEntriesPossiblyHealing", none),
                 ]
-            shown.append((f'brick hostUuid="{cluster.node_id}"', body))
+            node = "-" if is_away else cluster.node_id(brick)
+            shown.append((f'brick hostUuid="{node}"', body))
     return shown
+
+
+def _out_of_use(brick: str) -> Node:
+    # A slip of the real one: what should be an element is part of the text.
+    status = (
+        "Failed to process entries completely. "
+        "(Transport endpoint is not connected)totalNumberOfEntries0"
+    )
+    return 'brick hostUuid="-"', [("name", brick), ("status", status)]
 
 
 def _file(entry: str) -> Node:

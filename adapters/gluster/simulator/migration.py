@@ -16,7 +16,17 @@ from adapters.gluster.simulator.answers import (
 )
 from adapters.gluster.simulator.daemon import spawn
 from adapters.gluster.simulator.placement import SubVolume, sub_volumes
-from adapters.gluster.simulator.state import STARTED, Cluster, Progress, Task, Volume, new_id
+from adapters.gluster.simulator.state import (
+    NOTHING,
+    STARTED,
+    Cluster,
+    NodeProgress,
+    Progress,
+    Task,
+    Volume,
+    host_of,
+    new_id,
+)
 
 START_SECONDS = "GLUSTER_SIMULATOR_START_SECONDS"
 _RUNNING = (1, 5)
@@ -32,8 +42,12 @@ _IN_WORDS = (
     "fix-layout completed",
     "fix-layout failed",
 )
+_NOT_DISTRIBUTED = (
+    "Volume {} is not a distribute volume or contains only 1 brick.\nNot performing rebalance"
+)
 _STARTS = {"start": ("rebalance", "1"), "fix-layout start": ("fix-layout", "4")}
 _STARTS |= {"start force": ("rebalance", "5")}
+REBALANCE_USAGE = "volume rebalance <VOLNAME> {{fix-layout start} | {start [force]|stop|status}}"
 REBALANCE_ACTIONS = frozenset({*_STARTS, "status", "stop"})
 
 
@@ -46,6 +60,8 @@ def rebalance(cluster: Cluster, name: str, words: list[str]) -> Answer:
     task = volume["task"] if volume else None
     if volume is None:
         text = f"Volume {name} does not exist"
+    elif len(volume["bricks"]) <= volume["group_size"]:
+        text = _NOT_DISTRIBUTED.format(name)
     elif volume["status"] != STARTED:
         text = f"Volume {name} needs to be started to perform rebalance"
     elif task is None or task["kind"] == "remove-brick":
@@ -56,13 +72,17 @@ def rebalance(cluster: Cluster, name: str, words: list[str]) -> Answer:
     return refuse_in_words(text, "volRebalance", code=1)
 
 
-def remove_brick(cluster: Cluster, name: str, bricks: list[str], action: str) -> Answer:
-    """Answers `volume remove-brick NAME BRICK... start|status|stop|commit|force`."""
+def remove_brick(
+    cluster: Cluster, name: str, bricks: list[str], action: str, *, replicas: int | None = None
+) -> Answer:
+    """Answers `volume remove-brick NAME [replica N] BRICK... start|status|stop|commit|force`."""
     volume = cluster.volumes.get(name)
     if volume is None:
         return _no_removal(f"Volume {name} does not exist", errno=0)
     if action in ("status", "stop"):
         return _watch_removal(cluster, name, bricks, action)
+    if replicas is not None and replicas < volume["group_size"]:
+        return _reduce_replicas(name, volume, bricks, action, replicas)
     no = _may_leave(name, volume, bricks)
     if no is None and action == "commit":
         no = _may_commit(cluster, volume, bricks)
@@ -121,13 +141,10 @@ def _start_rebalance(cluster: Cluster, name: str, kind: str, op: str) -> Answer:
     if volume is None:
         return refuse(f"Volume {name} does not exist", said)
     task = volume["task"]
-    if volume["status"] != STARTED:
+    if len(volume["bricks"]) <= volume["group_size"]:
+        text = _NOT_DISTRIBUTED.format(name)
+    elif volume["status"] != STARTED:
         text = f"Volume {name} needs to be started to perform rebalance"
-    elif len(volume["bricks"]) <= volume["group_size"]:
-        text = (
-            f"Volume {name} is not a distribute volume or contains only 1 brick.\n"
-            "Not performing rebalance"
-        )
     elif task and task["kind"] == "remove-brick":
         text = (
             f"A remove-brick task on volume {name} is not yet committed. "
@@ -158,7 +175,10 @@ def _may_leave(name: str, volume: Volume, bricks: list[str]) -> Answer | None:
             return _no_removal(f"Incorrect brick {brick} for volume {name}", errno=0)
     replicas = volume["group_size"]
     if len(bricks) % replicas:
-        text = f"Remove brick incorrect brick count of {len(bricks)} for replica {replicas}"
+        text = (
+            "Removing bricks from replicate configuration is not allowed without reducing "
+            "replica count explicitly."
+        )
         return _no_removal(text, errno=0)
     groups = sub_volumes(volume["bricks"], replicas)
     if any(0 < len(set(group) & set(bricks)) < replicas for group in groups):
@@ -166,6 +186,25 @@ def _may_leave(name: str, volume: Volume, bricks: list[str]) -> Answer | None:
     if set(bricks) == set(volume["bricks"]):
         return _no_removal("Deleting all the bricks of the volume is not allowed")
     return None
+
+
+def _reduce_replicas(
+    name: str, volume: Volume, bricks: list[str], action: str, replicas: int
+) -> Answer:
+    """Takes a brick out of each group: the others have its files, so none is moved."""
+    for brick in bricks:
+        if brick not in volume["bricks"]:
+            return _no_removal(f"Incorrect brick {brick} for volume {name}", errno=0)
+    groups = sub_volumes(volume["bricks"], volume["group_size"])
+    if any(len(set(group) - set(bricks)) != replicas for group in groups):
+        return _no_removal("Bricks not from same subvol for replica", errno=0)
+    if action != "force":
+        text = "Migration of data is not needed when reducing replica count. Use the 'force' option"
+        return _no_removal(text)
+    volume["bricks"] = [brick for brick in volume["bricks"] if brick not in bricks]
+    volume["group_size"] = replicas
+    volume["layout"] = sub_volumes(volume["bricks"], replicas)
+    return accept(("volRemoveBrick", ""), text="Remove Brick commit force successful")
 
 
 def _start_removal(cluster: Cluster, name: str, volume: Volume, bricks: list[str]) -> Answer:
@@ -200,7 +239,7 @@ def _may_commit(cluster: Cluster, volume: Volume, bricks: list[str]) -> Answer |
             return _no_removal(text)
     if (task := volume["task"]) is None:
         return None
-    progress = _progress(cluster, task)
+    progress = _overall(cluster, _progress(cluster, task))
     if progress["status"] in _RUNNING:
         return _no_removal("use 'force' option as migration is in progress")
     if progress["failures"] or progress["status"] in _FAILED:
@@ -242,27 +281,42 @@ def _end_or_show(
     progress = _progress(cluster, task)
     if action == "stop" and progress["status"] in _RUNNING:
         progress["status"] += 1  # "stopped" is the number after "in progress"
-    counters = _counters(progress)
-    node: list[Node] = [("nodeName", "localhost"), ("id", cluster.node_id), *counters]
+    nodes = _nodes(cluster, task["bricks"] or volume["bricks"], progress)
+    overall = _overall(cluster, progress)
     return [
         ("task-id", task["task_id"]),
         *([("op", op)] if op else []),
-        ("nodeCount", "1"),
-        ("node", node),
-        ("aggregate", counters),
+        ("nodeCount", str(len(cluster.nodes))),
+        *nodes,
+        ("aggregate", _counters(overall, overall["status"], overall["runtime"])),
     ]
 
 
-def _counters(progress: Progress) -> list[Node]:
+def _nodes(cluster: Cluster, bricks: list[str], progress: Progress) -> list[Node]:
+    """Tells of each node with a brick in it; the one that is asked comes last, as localhost."""
+    hosts = {host_of(brick): brick for brick in bricks}
+    shown: list[Node] = []
+    for host in sorted(hosts, key=lambda host: (cluster.is_here(hosts[host]), host)):
+        mine = progress.get("nodes", {}).get(host) or NOTHING
+        status = progress["status"]
+        if host in cluster.faults.names("failed_nodes"):
+            status, mine = 4 if status <= 4 else 8, {**mine, "failures": mine["failures"] + 1}
+        name = "localhost" if cluster.is_here(hosts[host]) else host
+        body = [("nodeName", name), ("id", cluster.node_id(hosts[host]))]
+        shown.append(("node", [*body, *_counters(mine, status, progress["runtime"])]))
+    return shown
+
+
+def _counters(progress: NodeProgress, status: int, runtime_s: float) -> list[Node]:
     return [
         ("files", str(progress["files"])),
         ("size", str(progress["size"])),
         ("lookups", str(progress["lookups"])),
         ("failures", str(progress["failures"])),
         ("skipped", str(progress["skipped"])),
-        ("status", str(progress["status"])),
-        ("statusStr", _IN_WORDS[progress["status"]]),
-        ("runtime", f"{progress['runtime']:.2f}"),
+        ("status", str(status)),
+        ("statusStr", _IN_WORDS[status]),
+        ("runtime", f"{runtime_s:.2f}"),
     ]
 
 
@@ -277,8 +331,17 @@ def _progress(cluster: Cluster, task: Task) -> Progress:
     return progress
 
 
+def _overall(cluster: Cluster, progress: Progress) -> Progress:
+    """Gives the progress of all nodes together: one that failed makes it failed, at its end."""
+    failed = len(cluster.faults.names("failed_nodes"))
+    status = progress["status"]
+    if failed and status not in _RUNNING:
+        status = 8 if status > 4 else 4
+    return {**progress, "failures": progress["failures"] + failed, "status": status}
+
+
 def _listed(cluster: Cluster, task: Task) -> Node:
-    status = _progress(cluster, task)["status"]
+    status = _overall(cluster, _progress(cluster, task))["status"]
     status = status if status <= 4 else status - 4  # the list knows no fix-layout
     removes = task["kind"] == "remove-brick"
     body: list[Node] = [

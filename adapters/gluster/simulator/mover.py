@@ -8,11 +8,13 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from adapters.gluster.simulator.faults import Faults
 from adapters.gluster.simulator.placement import UNFINISHED, SubVolume, brick_path, place, walk
-from adapters.gluster.simulator.state import Cluster, Progress
+from adapters.gluster.simulator.state import NOTHING, Cluster, Progress, host_of
 
+Counted: TypeAlias = Literal["files", "size", "lookups", "failures", "skipped"]
 FILES_PER_SECOND = "GLUSTER_SIMULATOR_FILES_PER_SECOND"
 _ENDS = {"completed": (3, 7), "stopped": (2, 6), "failed": (4, 8)}  # (others, fix-layout)
 
@@ -59,7 +61,7 @@ class Mover:
         found = [(source, name) for source in self._sources for name in walk(source[0])]
         for source, name in found:
             self._breathe(0)
-            self._progress["lookups"] += 1
+            self._count(source, "lookups")
             self._look_at(source, name)
         return "completed"
 
@@ -68,7 +70,7 @@ class Mover:
         target = place(os.path.basename(name), self._layout)
         if facts.st_nlink > 1:
             if self._kind == "rebalance":  # the real one, too, moves links for remove-brick only
-                self._progress["skipped"] += target != source
+                self._count(source, "skipped", int(target != source))
                 return
             target = self._first_links.setdefault(facts.st_ino, target)
         if target == source:
@@ -77,10 +79,10 @@ class Mover:
             self._move(source, target, name)
         except OSError as error:
             print(f"{name}: {error}", file=sys.stderr)
-            self._progress["failures"] += 1
+            self._count(source, "failures")
         else:
-            self._progress["files"] += 1
-            self._progress["size"] += facts.st_size
+            self._count(source, "files")
+            self._count(source, "size", facts.st_size)
         self._breathe(self._pause_s)
 
     def _move(self, source: SubVolume, target: SubVolume, name: str) -> None:
@@ -93,6 +95,12 @@ class Mover:
             copy(brick_path(source[i]) / name, brick_path(target[i]) / name)
         for brick in source:  # only when all copies are in place: killed in between, none is lost
             (brick_path(brick) / name).unlink()
+
+    def _count(self, source: SubVolume, what: Counted, by: int = 1) -> None:
+        """Counts something, in all and for the node whose files they are."""
+        mine = self._progress["nodes"].setdefault(host_of(source[0]), {**NOTHING})
+        mine[what] += by
+        self._progress[what] += by
 
     def _breathe(self, seconds: float) -> None:
         """Lets time pass, heeds a stop, and stands still while the fault says so."""

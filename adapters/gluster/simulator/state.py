@@ -45,14 +45,26 @@ class Volume(TypedDict):
     task: Task | None
 
 
-class Progress(TypedDict):
-    """What a task's daemon has done so far; `status` is Gluster's number."""
+class NodeProgress(TypedDict):
+    """What a task's daemon has done of one node's files."""
 
     files: int
     size: int
     lookups: int
     failures: int
     skipped: int
+
+
+NOTHING: NodeProgress = {"files": 0, "size": 0, "lookups": 0, "failures": 0, "skipped": 0}
+
+
+class Progress(NodeProgress):
+    """What a task's daemon has done so far; `status` is Gluster's number.
+
+    One daemon here stands for those of all nodes; `nodes` are by host.
+    """
+
+    nodes: dict[str, NodeProgress]
     status: int
     started_at: float
     runtime: float
@@ -67,7 +79,7 @@ class Cluster:
         self.tasks_dir = state_dir / "tasks"
         self.tasks_dir.mkdir(parents=True, exist_ok=True)
         self.faults = Faults(state_dir)
-        self.node_id = ""
+        self.nodes: dict[str, str] = {}
         self.volumes: dict[str, Volume] = {}
 
     @contextmanager
@@ -78,6 +90,14 @@ class Cluster:
             self._load()
             yield
             self._save()
+
+    def node_id(self, brick: str) -> str:
+        """Gives the id of a brick's node. The first node ever asked for is the one asked here."""
+        return self.nodes.setdefault(host_of(brick), new_id())
+
+    def is_here(self, brick: str) -> bool:
+        """Whether a brick is on the node that answers."""
+        return next(iter(self.nodes), host_of(brick)) == host_of(brick)
 
     def was_down(self, down: bool) -> bool:
         """Remembers whether glusterd is down; gives whether it was at the request before."""
@@ -137,16 +157,19 @@ class Cluster:
         try:
             found = json.loads((self.state_dir / "cluster.json").read_text())
         except FileNotFoundError:
-            self.node_id, self.volumes = new_id(), {}
+            self.nodes, self.volumes = {}, {}
         else:
-            self.node_id, volumes = found["node_id"], found["volumes"]
+            self.nodes, volumes = found.get("nodes", {}), found["volumes"]
             self.volumes = {name: _as_today(volume) for name, volume in volumes.items()}
 
     def _save(self) -> None:
         self.volumes = dict(sorted(self.volumes.items()))  # glusterd lists them by name
-        _replace(
-            self.state_dir / "cluster.json", {"node_id": self.node_id, "volumes": self.volumes}
-        )
+        _replace(self.state_dir / "cluster.json", {"nodes": self.nodes, "volumes": self.volumes})
+
+
+def host_of(brick: str) -> str:
+    """Gives the node of a brick (`host:/path`)."""
+    return brick.partition(":")[0]
 
 
 def new_id() -> str:
@@ -172,11 +195,17 @@ def taken(cluster: Cluster, bricks: list[str]) -> str | None:
     """Gives why bricks cannot be used, in Gluster's words."""
     for brick in bricks:
         if any(brick in volume["bricks"] for volume in cluster.volumes.values()):
+            where = "" if cluster.is_here(brick) else elsewhere(brick)
             return (
-                f"Brick: {brick} not available. "
+                f"{where}Brick: {brick} not available. "
                 "Brick may be containing or be contained by an existing brick."
             )
     return None
+
+
+def elsewhere(brick: str) -> str:
+    """Gives how an answer begins that came from another node."""
+    return f"Pre Validation failed on {host_of(brick)}. "
 
 
 def _replace(path: Path, content: Any) -> None:

@@ -33,6 +33,7 @@ def create(cluster: Cluster, name: str, words: list[str]) -> Answer:
     if no := taken(cluster, bricks):
         return refuse(no)
     for brick in bricks:
+        cluster.node_id(brick)
         brick_path(brick).mkdir(parents=True, exist_ok=True)
     cluster.volumes[name] = {
         "volume_id": new_id(),
@@ -89,12 +90,16 @@ def info(cluster: Cluster, name: str | None) -> Answer:
 
 def list_names(cluster: Cluster) -> Answer:
     """Answers `volume list`."""
+    if not cluster.volumes:
+        return Answer(stderr="No volumes present in cluster\n")
     names: list[Node] = [("volume", name) for name in cluster.volumes]
     return accept(("volList", [("count", str(len(names))), *names]))
 
 
 def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
-    """Answers `volume add-brick NAME BRICK... [force]`; a rebalance brings files there."""
+    """Answers `volume add-brick NAME [replica N] BRICK... [force]`; a rebalance fills them."""
+    more = int(words[1]) if words[0] == "replica" and len(words) > 1 else None
+    words = words if more is None else words[2:]
     bricks = [word for word in words if word != "force"]
     volume = cluster.volumes.get(name)
     if volume is None:
@@ -103,6 +108,8 @@ def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     if is_at_work(cluster, volume):
         text = f"Volume name {name} rebalance is in progress. Please retry after completion"
         return refuse_in_words(text, "volAddBrick")
+    if more is not None and more > volume["group_size"]:
+        return _add_replicas(cluster, volume, bricks, more)
     if len(bricks) % volume["group_size"]:
         count = volume["group_size"]
         text = f"Incorrect number of bricks supplied {len(bricks)} with count {count}"
@@ -112,6 +119,19 @@ def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     for brick in bricks:
         brick_path(brick).mkdir(parents=True, exist_ok=True)
     volume["bricks"] += bricks
+    return accept(("cliOp", "volAddBrick"), ("output", "Add Brick successful"))
+
+
+def _add_replicas(cluster: Cluster, volume: Volume, bricks: list[str], size: int) -> Answer:
+    old = sub_volumes(volume["bricks"], volume["group_size"])
+    if no := taken(cluster, bricks):
+        return refuse_in_words(no, "volAddBrick")
+    for brick in bricks:
+        brick_path(brick).mkdir(parents=True, exist_ok=True)
+    added = sub_volumes(bricks, size - volume["group_size"])
+    volume["layout"] = [one + new for one, new in zip(old, added, strict=True)]
+    volume["bricks"] = [brick for group in volume["layout"] for brick in group]
+    volume["group_size"] = size
     return accept(("cliOp", "volAddBrick"), ("output", "Add Brick successful"))
 
 
@@ -148,7 +168,9 @@ def _described(cluster: Cluster, name: str, volume: Volume) -> Node:
         (
             "bricks",
             [
-                _brick(cluster.node_id, bricks[i], bool(arbiters) and i % size == size - 1)
+                _brick(
+                    cluster.node_id(bricks[i]), bricks[i], bool(arbiters) and i % size == size - 1
+                )
                 for i in range(len(bricks))
             ],
         ),

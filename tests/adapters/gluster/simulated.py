@@ -15,9 +15,11 @@ from adapters.gluster.cli import GlusterCli
 from adapters.gluster.gluster import Gluster
 from adapters.gluster.simulator import Faults, files_on, install, seed
 from adapters.gluster.xml import Reply, read_reply
-from orchestrator import AsyncTask, AsyncTaskRef, TaskReport, TaskStatus
+from orchestrator import AsyncTask, AsyncTaskRef, Run, TaskReport, TaskStatus
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST = Run(command_id="c", root_id="c", attempt=1, owner="o")
+"""The first call of a command."""
 
 
 class CountingCli(GlusterCli):
@@ -70,10 +72,14 @@ class Simulated:
         Faults(self.state_dir).switch(**faults)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs the program as anybody might."""
+        """Runs the program as an operator does who wants XML."""
+        return self.run_exactly(*words, "--xml")
+
+    def run_exactly(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs the program with these words."""
         rate = {"GLUSTER_SIMULATOR_FILES_PER_SECOND": str(self.files_per_second)}
         return subprocess.run(
-            [self.program, "--mode=script", *words, "--xml"],
+            [self.program, "--mode=script", *words],
             capture_output=True,
             text=True,
             check=False,

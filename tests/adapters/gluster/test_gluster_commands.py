@@ -16,7 +16,7 @@ from adapters.gluster.commands import (
 )
 from adapters.gluster.gluster import Gluster
 from orchestrator import AsyncTask, TaskReport, TaskStatus, exclusive, sequence
-from tests.adapters.gluster.simulated import Simulated, after, follow, stored
+from tests.adapters.gluster.simulated import FIRST, Simulated, after, follow, stored
 
 
 def played(gluster: Gluster, task: AsyncTask[Any]) -> TaskReport:
@@ -34,7 +34,7 @@ def test_a_rebalance_fills_a_new_brick(cluster: Simulated) -> None:
     gluster = cluster.gluster()
     command = RebalanceVolume(volume="v")
 
-    report = played(gluster, command.execute(gluster))
+    report = played(gluster, command.execute(gluster, FIRST))
 
     everywhere = [name for brick in ("b0", "b1", "b2") for name in cluster.files(brick)]
     assert report.status is TaskStatus.SUCCEEDED
@@ -59,7 +59,7 @@ def test_a_shrunken_volume_has_all_its_files_on_the_bricks_that_stay(cluster: Si
     gluster = cluster.gluster()
     bricks = (cluster.brick("b0"), cluster.brick("b2"))
 
-    report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster))
+    report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster, FIRST))
     commit = stored(CommitBricks(volume="v", bricks=bricks).execute(gluster))
     committed = [gluster.start(commit, again=again).status for again in (False, True)]
 
@@ -76,7 +76,7 @@ def test_bricks_whose_files_cannot_all_leave_stay_in_use(cluster: Simulated) -> 
     gluster = cluster.gluster()
     bricks = (cluster.brick("b1"),)
 
-    report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster))
+    report = played(gluster, DrainBricks(volume="v", bricks=bricks).execute(gluster, FIRST))
 
     assert report.status is TaskStatus.FAILED
     commit = stored(CommitBricks(volume="v", bricks=bricks).execute(gluster))
@@ -85,14 +85,14 @@ def test_bricks_whose_files_cannot_all_leave_stay_in_use(cluster: Simulated) -> 
     assert "is not decommissioned" in (refused.message or "")
     assert len(cluster.files("b0")) + len(cluster.files("b1")) == 40
     cluster.switch(full_bricks=None)
-    RebalanceVolume(volume="v").execute(gluster)  # nothing is left in the way
+    RebalanceVolume(volume="v").execute(gluster, FIRST)  # nothing is left in the way
 
 
 def test_an_uncommitted_drain_is_undone_by_taking_the_bricks_back(cluster: Simulated) -> None:
     cluster.seed("v", 2)
     gluster = cluster.gluster()
     drain = DrainBricks(volume="v", bricks=(cluster.brick("b1"),))
-    played(gluster, drain.execute(gluster))
+    played(gluster, drain.execute(gluster, FIRST))
 
     drain.compensate(gluster)
     drain.compensate(gluster)

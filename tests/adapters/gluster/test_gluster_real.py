@@ -11,7 +11,7 @@ from adapters.gluster.commands import CommitBricks, DrainBricks, RebalanceVolume
 from adapters.gluster.gluster import Gluster
 from orchestrator import Refused, TaskStatus
 from tests.adapters.gluster.glusterd import RealCluster, real_cluster
-from tests.adapters.gluster.simulated import Simulated, after, follow, stored
+from tests.adapters.gluster.simulated import FIRST, Simulated, after, follow, stored
 from tests.adapters.gluster.test_gluster_simulator import NO
 
 pytestmark = pytest.mark.real
@@ -74,14 +74,14 @@ def test_the_simulator_answers_as_the_real_one(real: RealCluster, cluster: Simul
 
 def test_a_volume_is_rebalanced_and_shrunk(real: RealCluster) -> None:
     gluster = Gluster(real.cli())
-    rebalance = stored(RebalanceVolume(volume="v").execute(gluster))
+    rebalance = stored(RebalanceVolume(volume="v").execute(gluster, FIRST))
     first = gluster.start(rebalance, again=False)
     again = gluster.start(rebalance, again=True)
     rebalanced = follow(gluster, after(rebalance, first))
     filled = real.files("b2")
 
     bricks = (real.brick("b0"),)
-    drain = stored(DrainBricks(volume="v", bricks=bricks).execute(gluster))
+    drain = stored(DrainBricks(volume="v", bricks=bricks).execute(gluster, FIRST))
     drain = after(drain, gluster.start(drain, again=False))
     with pytest.raises(Refused, match="An earlier remove-brick task exists"):
         gluster.start(drain, again=False)
