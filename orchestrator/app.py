@@ -327,9 +327,14 @@ class Orchestrator:
         """Takes news about async tasks."""
         self._launch(self._reporter.report(reports))
 
-    def report_external(self, reports: Sequence[VendorReport]) -> list[Answer]:
-        """Takes what vendors say of their tasks, in one transaction, and gives an answer to each."""
-        answers, ready = self._vendor_reporter.report(reports)
+    def report_external(
+        self, reports: Sequence[VendorReport], *, deciding: VendorReport | None = None
+    ) -> list[Answer]:
+        """Takes what vendors say of their tasks, in one transaction, and gives an answer to each.
+
+        Where the `deciding` one of them cannot be taken, none is.
+        """
+        answers, ready = self._vendor_reporter.report(reports, deciding=deciding)
         self._launch(ready)
         return answers
 

@@ -57,12 +57,21 @@ class VendorReporter:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
 
-    def report(self, reports: Sequence[VendorReport]) -> tuple[list[Answer], list[CommandEntity]]:
-        """Takes the reports in one transaction; gives an answer to each, and what became ready by them."""
+    def report(
+        self, reports: Sequence[VendorReport], *, deciding: VendorReport | None = None
+    ) -> tuple[list[Answer], list[CommandEntity]]:
+        """Takes the reports in one transaction; gives an answer to each, and what became ready by them.
+
+        Where the `deciding` one of them cannot be taken, none is, and only that has an answer.
+        """
         answers: list[Answer] = []
 
         def take(unit: UnitOfWork) -> None:
-            answers[:] = [_take(unit, one) for one in reports]
+            standing = _standing(unit, deciding) if deciding is not None else None
+            if standing is not None and (standing.refused or standing.task is None):
+                answers[:] = [standing if one is deciding else Answer(None) for one in reports]
+            else:
+                answers[:] = [_take(unit, one) for one in reports]
 
         # All transactions take rows in one order: leaf before root.
         near = tuple(sorted({one.command_id for one in reports}, reverse=True))
@@ -70,14 +79,22 @@ class VendorReporter:
         return answers, ready
 
 
-def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
+def _standing(unit: UnitOfWork, report: VendorReport) -> Answer:
+    """Gives how the task stands, and why the report cannot be taken if so."""
     command = unit.command(report.command_id)
     if command is None or (report.vendor and not is_of_vendor(command, report.vendor)):
         return Answer(None)
     task = unit.tx.open_task(report.command_id)
     if task is None or task.system != VENDOR_SYSTEM:
         return Answer(command)
-    refused = why_not(report, command, task)
+    return Answer(command, task, why_not(report, command, task), unit.now)
+
+
+def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
+    standing = _standing(unit, report)
+    command, task, refused = standing.command, standing.task, standing.refused
+    if command is None or task is None:
+        return standing
     if refused is None and not says_the_same(report, task):
         news = _as_news(report, command, task, unit)
         if task.status is TaskStatus.LOST:  # who speaks is under way again, or says how it came out

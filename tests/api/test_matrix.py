@@ -5,103 +5,21 @@ It is generated from the routes of the app: a new one without a rule here fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Route
 
+from orchestrator.api.ovirt.views import user_id
 from orchestrator.core.access import GrantAbout, Role
+from tests.api.rules import BODIES, GUARDED, RULES, TASKS, V1
 from tests.api.served import Guarded, Hosted, Note, Served, served
 
 SECRET = "correct-horse-battery"
-V1 = "/api/v1"
-
-
-class Rule(NamedTuple):
-    """What each caller is answered: 0 is anything but a refusal (it may be a conflict, or a wrong body)."""
-
-    admin: int
-    operator: int
-    viewer: int
-    own: int  # a vendor on what is its own
-    other: int  # a vendor on what is another's
-
-
-PUBLIC = "everybody, without a token"
-ALL_READ = Rule(0, 0, 0, 0, 0)
-NO_VENDOR = Rule(0, 0, 0, 403, 403)
-READ = Rule(0, 0, 0, 0, 404)
-STEER = Rule(0, 0, 403, 0, 404)
-VENDORS = Rule(0, 403, 403, 0, 404)
-ADMINS = Rule(0, 403, 403, 403, 403)
-COMMAND = f"{V1}/commands/{{command_id}}"
-TASKS = f"{V1}/external-tasks"
-RULES: dict[tuple[str, str], Rule | str] = {
-    ("POST", f"{V1}/commands"): Rule(0, 0, 403, 0, 403),
-    ("GET", f"{V1}/commands"): ALL_READ,
-    ("GET", COMMAND): READ,
-    ("GET", f"{COMMAND}/tree"): READ,
-    ("GET", f"{COMMAND}/parts"): READ,
-    ("GET", f"{COMMAND}/events"): READ,
-    ("POST", f"{COMMAND}/stop"): STEER,
-    ("POST", f"{COMMAND}/restart"): STEER,
-    ("POST", f"{COMMAND}/skip"): STEER,
-    ("POST", f"{COMMAND}/resolve"): STEER,
-    ("GET", f"{COMMAND}/grants"): STEER,
-    ("PUT", f"{COMMAND}/grants/{{vendor}}"): STEER,
-    ("DELETE", f"{COMMAND}/grants/{{vendor}}"): Rule(0, 0, 403, 0, 404),
-    ("POST", TASKS): VENDORS,
-    ("GET", TASKS): ALL_READ,
-    ("POST", f"{TASKS}/claim"): Rule(0, 403, 403, 0, 0),  # of its own alone
-    ("POST", f"{TASKS}/bulk"): Rule(0, 403, 403, 0, 0),
-    ("GET", f"{TASKS}/{{task_id}}"): READ,
-    ("PATCH", f"{TASKS}/{{task_id}}"): VENDORS,
-    ("POST", f"{TASKS}/{{task_id}}/heartbeat"): VENDORS,
-    ("GET", f"{V1}/kinds"): ALL_READ,
-    ("GET", f"{V1}/kinds/{{kind}}"): READ,
-    ("GET", f"{V1}/kinds/{{kind}}/grants"): ADMINS,
-    ("PUT", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): ADMINS,
-    ("DELETE", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): ADMINS,
-    ("GET", f"{V1}/webhooks"): Rule(0, 403, 403, 0, 0),  # of its own alone
-    ("POST", f"{V1}/webhooks"): Rule(0, 403, 403, 0, 0),
-    ("PUT", f"{V1}/webhooks/{{endpoint_id}}"): VENDORS,
-    ("POST", f"{V1}/webhooks/{{endpoint_id}}/rotate"): VENDORS,
-    ("DELETE", f"{V1}/webhooks/{{endpoint_id}}"): VENDORS,
-    ("GET", f"{V1}/webhooks/dead-letters"): Rule(0, 0, 403, 0, 0),  # of its own alone
-    ("POST", f"{V1}/webhooks/dead-letters/{{delivery_id}}/resend"): Rule(0, 0, 403, 0, 0),
-    ("GET", f"{V1}/feed"): ALL_READ,
-    ("GET", f"{V1}/workers"): NO_VENDOR,
-    ("GET", f"{V1}/locks"): NO_VENDOR,
-    ("GET", f"{V1}/audit"): NO_VENDOR,
-    ("GET", f"{V1}/entities/{{entity}}"): NO_VENDOR,
-    ("GET", f"{V1}/adapters"): NO_VENDOR,
-    ("GET", f"{V1}/adapters/troubles"): NO_VENDOR,
-    ("GET", f"{V1}/queues"): NO_VENDOR,
-    ("GET", f"{V1}/whoami"): ALL_READ,
-    ("GET", f"{V1}/tokens"): ADMINS,
-    ("POST", f"{V1}/tokens"): ADMINS,
-    ("DELETE", f"{V1}/tokens/{{name}}"): ADMINS,
-    ("POST", f"{V1}/session"): PUBLIC,
-    ("DELETE", f"{V1}/session"): PUBLIC,
-    ("POST", "/login"): PUBLIC,
-    ("POST", "/logout"): PUBLIC,
-    ("GET", "/healthz"): PUBLIC,
-    ("GET", "/readyz"): PUBLIC,
-    ("GET", "/metrics"): PUBLIC,
-    ("GET", "/"): PUBLIC,  # the page: the same document for all its addresses
-    ("GET", "/commands/{command_id}"): PUBLIC,
-    ("GET", "/workers"): PUBLIC,
-    ("GET", "/locks"): PUBLIC,
-}
-BODIES: dict[tuple[str, str], dict[str, Any]] = {
-    ("POST", f"{COMMAND}/resolve"): {"outcome": "failed"},
-    ("PATCH", f"{TASKS}/{{task_id}}"): {"progress": 0.1},
-    ("PUT", f"{COMMAND}/grants/{{vendor}}"): {},
-    ("PUT", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): {},
-}
-GUARDED = {key: rule for key, rule in RULES.items() if isinstance(rule, Rule)}
 
 
 class World(NamedTuple):
@@ -112,6 +30,7 @@ class World(NamedTuple):
     own: str
     enclosing: str
     webhooks: dict[str, str]
+    steps: dict[str, str]
     other: str
     users: str
 
@@ -135,20 +54,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         users = house.stage.submit(Note(text=SECRET))
         house.stage.play()
         assert clients["rival"].patch(f"{TASKS}/{other}", json={"message": SECRET}).is_success
+        steps = {
+            task: clients[who].post(TASKS, json={**body, "parent": task}).json()["id"]
+            for who, task, body in (
+                ("vendor", own, {"description": "step"}),
+                ("rival", other, secret),
+            )
+        }
+        house.stage.play()
         book = house.app.state.desk.webhooks
         made = {
             task: book.register(vendor, f"https://{vendor}.example/", ["task.offered"], topics)
             for task, vendor, topics in ((own, "acme", []), (other, "globex", [SECRET]))
         }
         hooks = {task: one.endpoint_id for task, one in made.items()}
-        yield World(house, clients, own, enclosing, hooks, other, users)
+        yield World(house, clients, own, enclosing, hooks, steps, other, users)
 
 
 def routes(house: Served) -> set[tuple[str, str]]:
     return {
         (method, one.path or "")
         for one in iter_route_contexts(house.app.routes)
-        if isinstance(one.original_route, APIRoute)
+        if isinstance(one.original_route, Route)
         for method in one.methods or ()
         if method != "HEAD"
     }
@@ -165,6 +92,9 @@ def ask(world: World, who: str, method: str, path: str, command: str, kind: str)
         endpoint_id=world.webhooks.get(command, "none"),
         delivery_id="none",
         entity="vm:x",
+        job_id=command,
+        step_id=world.steps.get(command, "none"),
+        user_id=user_id({world.own: "acme", world.other: "globex"}.get(command, "alice")),
     )
     body = BODIES.get((method, path))
     if (method, path) == ("POST", f"{V1}/commands"):
@@ -186,16 +116,7 @@ def test_every_route_has_a_rule(world: World) -> None:
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_nobody_is_let_in_without_a_token(world: World, method: str, path: str) -> None:
-    filled = path.format(
-        command_id="x",
-        task_id="x",
-        vendor="x",
-        kind="x",
-        name="x",
-        endpoint_id="x",
-        delivery_id="x",
-        entity="x",
-    )
+    filled = re.sub(r"\{\w+\}", "x", path)
 
     assert world.house.bare().request(method, filled).status_code == 401
 
@@ -227,7 +148,13 @@ def test_each_role_may_what_the_rule_says(world: World, method: str, path: str) 
 def test_no_route_tells_a_vendor_what_is_not_its_own(world: World, path: str) -> None:
     for command in (world.own, world.enclosing, world.other, world.users):
         filled = path.format(
-            command_id=command, task_id=command, kind="test.guarded", entity="vm:x"
+            command_id=command,
+            task_id=command,
+            kind="test.guarded",
+            entity="vm:x",
+            job_id=command,
+            step_id=world.steps.get(command, "none"),
+            user_id=user_id("globex"),
         )
         asks: dict[str, dict[str, str]] = {
             f"{V1}/commands": {"parts": "true"},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
 
+from orchestrator.app import VendorReport
 from orchestrator.core.access import Role, digest_of
+from orchestrator.core.asynctask import TaskStatus
 from tests.api.served import Guarded, Served, served
 from tests.ovirt.conftest import at_work
 
@@ -163,6 +166,58 @@ def test_a_login_ends_with_its_time_its_logout_and_its_token(house: Served) -> N
     assert (status(kept), status(out)) == (200, 401)
     house.tokens.revoke("hitachi")
     assert status(kept) == 401
+
+
+def test_a_failed_step_and_its_job_end_in_one_transaction(
+    house: Served, netapp: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, step = job_by(netapp), {"description": "s", "type": "executing"}
+    steps = f"{API}/jobs/{job}/steps"
+    first, _ = (netapp.post(steps, json=step).headers["Location"] for _ in range(2))
+    front, calls = house.stage.orchestrator, list[int]()
+    report = front.report_external
+
+    def counted(reports: Sequence[VendorReport], **more: Any) -> Any:
+        calls.append(len(reports))
+        return report(reports, **more)
+
+    monkeypatch.setattr(front, "report_external", counted)
+    answer = netapp.post(f"{first}/end", json={"succeeded": False})
+
+    assert (answer.status_code, calls) == (200, [3])
+    found = netapp.get(steps, headers={"Accept": "application/json"}).json()["step"]
+    assert [one["status"] for one in found] == ["failed", "failed"]
+    assert house.stage.orchestrator.wait(job, 10).status == "failed"
+
+
+def test_a_step_that_ended_otherwise_takes_nothing_down(
+    house: Served, netapp: httpx.Client
+) -> None:
+    job, step = job_by(netapp), {"description": "s", "type": "executing"}
+    steps = f"{API}/jobs/{job}/steps"
+    done, other = (netapp.post(steps, json=step).headers["Location"] for _ in range(2))
+    netapp.post(f"{done}/end", json={"succeeded": True})
+
+    refused = netapp.post(f"{done}/end", json={"succeeded": False})
+
+    shown = [
+        netapp.get(one, headers={"Accept": "application/json"}).json()["status"]
+        for one in (f"{API}/jobs/{job}", other)
+    ]
+    assert (refused.status_code, shown) == (409, ["started", "started"])
+
+
+def test_a_job_that_ended_otherwise_leaves_its_steps(house: Served, netapp: httpx.Client) -> None:
+    job, rival = job_by(netapp), {"description": "s", "type": "executing"}
+    ends = f"{API}/jobs/{job}/end"
+    kept = netapp.post(f"{API}/jobs/{job}/steps", json=rival).headers["Location"]
+    root = VendorReport(command_id=job, vendor="netapp", status=TaskStatus.SUCCEEDED)
+    house.stage.orchestrator.report_external([root])  # the job alone: its step goes on
+
+    refused = netapp.post(ends, json={"succeeded": False})
+    shown = netapp.get(kept, headers={"Accept": "application/json"}).json()
+
+    assert (refused.status_code, shown["status"]) == (409, "started")
 
 
 def test_a_vendor_touches_no_job_of_another(house: Served, netapp: httpx.Client) -> None:

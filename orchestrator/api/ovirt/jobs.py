@@ -41,7 +41,6 @@ def list_jobs(ask: Ask) -> Answer:
     A search by correlation id finds commands of the engine as well. Without one only vendors' jobs are shown: clients
     that look for theirs by its description must not take ours for it.
     """
-    ask.caller.need(Permission.READ_OWN)
     most = number_in(ask.request.query_params, "max", 10**9)
     most = MOST_JOBS if most is None else min(most, MOST_JOBS)
     correlation_id = _searched(ask.query("search") or "")
@@ -69,7 +68,6 @@ def show_job(ask: Ask) -> Answer:
 
 def add_job(ask: Ask) -> Answer:
     """Makes a job: a task of the caller's vendor that is a command of its own."""
-    ask.caller.need(Permission.REPORT)
     asked = ask.thing("job")
     description = text_in(asked, "description")
     if description is None:
@@ -127,22 +125,33 @@ def end_all(
     tree: list[CommandEntity],
     status: TaskStatus,
     steps_status: TaskStatus,
-    message: str | None = None,
+    *,
+    failed: CommandEntity | None = None,
 ) -> None:
-    """Ends a job and its open steps in one transaction. Raises ConflictError when the job ended otherwise."""
+    """Ends a job and its open steps in one transaction: for its own sake, or because a step `failed`.
+
+    Raises ConflictError when the job, or that step, ended otherwise; then none of them is touched.
+    """
+    message = None if failed is None else f"the step failed: {failed.label}"
     for _ in range(ROUNDS):  # a step may have been added meanwhile
         tree = ask.begun(tree)
-        steps = [one for one in reversed(tree[1:]) if is_open_step(ask, one)]
-        reports = [
-            *ask.report(steps, steps_status, message=message),
-            *ask.report(tree[:1], status, message=message),
+        decides = failed or tree[0]
+        (deciding,) = ask.report([decides], status)
+        others = [
+            one
+            for one in reversed(tree[1:])
+            if is_open_step(ask, one) and one.command_id != decides.command_id
         ]
-        answer = ask.desk.orchestrator.report_external(reports)[-1]
+        above = ask.report(tree[:1], status, message=message) if failed is not None else []
+        reports = [*ask.report(others, steps_status, message=message), deciding, *above]
+        answers = ask.desk.orchestrator.report_external(reports, deciding=deciding)
+        answer = answers[reports.index(deciding)]
         if answer.refused is not None:
             raise ConflictError(answer.refused)
         tree = ask.desk.orchestrator.store.tree(tree[0].command_id)
         if answer.task is None:
-            check_has_ended(ask, tree[0], status)
+            check_has_ended(ask, decides, status)
+        failed = None  # that is told
         if not any(is_open_step(ask, one) for one in tree[1:]):
             return
 

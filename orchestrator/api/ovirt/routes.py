@@ -23,6 +23,7 @@ from orchestrator.api.ovirt.ask import Answer, Ask
 from orchestrator.api.ovirt.sso import caller_of, log_in, log_out
 from orchestrator.api.ovirt.wire import BODY_BYTES, JSON, XML, written
 from orchestrator.api.problems import RETRY_AFTER_S, STATUS, NotLoggedInError
+from orchestrator.core.access import Permission
 from orchestrator.core.errors import BadInputError, NotFoundError, OrchestratorError
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,7 @@ async def _serve(desk: Desk, spot: Spot, prefix: str, request: Request) -> Respo
         caller = await to_thread.run_sync(
             caller_of, request, desk
         )  # before the body means anything
+        caller.need(Permission.REPORT if request.method in WRITING else Permission.READ_OWN)
         body = await _body_of(request)
 
         async def carry(at: Desk) -> Response:

@@ -9,8 +9,8 @@ from orchestrator.api.ovirt.views import ASKED, STEP_TYPES, steps_view
 from orchestrator.api.ovirt.wire import Thing, flag_in, number_in, text_in
 from orchestrator.api.vendor_bodies import Registration
 from orchestrator.api.vendors import Vendors
-from orchestrator.core.access import Permission
 from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import BadInputError, ConflictError
 
 
@@ -28,7 +28,6 @@ def show_step(ask: Ask) -> Answer:
 
 def add_step(ask: Ask) -> Answer:
     """Adds a step to a job, or below another of its steps."""
-    ask.caller.need(Permission.REPORT)
     asked = ask.thing("step")
     description, kind = text_in(asked, "description"), text_in(asked, "type")
     missing = [name for name, one in (("type", kind), ("description", description)) if one is None]
@@ -74,17 +73,21 @@ def end_step(ask: Ask) -> Answer:
     tree = ask.begun(ask.tree())
     step = ask.step_of(tree)
     ask.check_reports_on(step)
-    status = TaskStatus.SUCCEEDED if succeeded else TaskStatus.FAILED
+    root = tree[0]
+    ends_job = ask.caller.vendor in (None, root.owner_id) and not root.status.is_final
+    if not succeeded and ends_job:
+        end_all(ask, tree, TaskStatus.FAILED, TaskStatus.FAILED, failed=step)
+    else:
+        _end(ask, step, TaskStatus.SUCCEEDED if succeeded else TaskStatus.FAILED)
+    return done(ask, "step", step.command_id)
+
+
+def _end(ask: Ask, step: CommandEntity, status: TaskStatus) -> None:
     (answer,) = ask.desk.orchestrator.report_external(ask.report([step], status))
     if answer.refused is not None:
         raise ConflictError(answer.refused)
     if answer.task is None:
         check_has_ended(ask, step, status)
-    root = tree[0]
-    if not succeeded and ask.caller.vendor in (None, root.owner_id) and not root.status.is_final:
-        why = f"the step failed: {step.label}"
-        end_all(ask, tree, TaskStatus.FAILED, TaskStatus.FAILED, why)
-    return done(ask, "step", step.command_id)
 
 
 def list_statistics(ask: Ask) -> Answer:
