@@ -112,6 +112,7 @@ def make_app(
     app.include_router(health.router)
     serve_ovirt(app, desk)
     serve_page(app)
+    metrics.name(app.routes)
     return app
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -13,6 +14,8 @@ from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Status
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from orchestrator.api.desk import Desk
 
 
@@ -21,6 +24,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._paths: dict[int, str] = {}
         labels = ("method", "route", "status")
         self._requests = Counter(
             "orchestrator_http_requests", "Requests answered.", labels, registry=self.registry
@@ -34,10 +38,21 @@ class Metrics:
 
     def note(self, scope: Any, status: int, seconds: float) -> None:
         """Counts a request under its route, not its path: ids would make a series each."""
-        route = getattr(scope.get("route"), "path", "none")
+        route = self._paths.get(id(scope.get("route"))) or self._paths.get(
+            id(scope.get("endpoint")), "none"
+        )
         self._requests.labels(scope["method"], route, status).inc()
         if not route.endswith("/feed"):
             self._seconds.labels(scope["method"], route).observe(seconds)
+
+    def name(self, routes: Sequence[BaseRoute]) -> None:
+        """Learns the full paths of an app's routes: a route itself does not know the prefix of its router."""
+        for one in iter_route_contexts(routes):
+            known = one.original_route
+            path = str(one.path or getattr(known, "path", "none"))
+            # FastAPI's own routes are found in a request; of others only what answers is, and of a mount its app.
+            served = getattr(known, "endpoint", None) or getattr(known, "app", None)
+            self._paths[id(known if isinstance(known, APIRoute) else served)] = path
 
     def watch(self, desk: Desk) -> None:
         """Adds what is read from the store when the metrics are asked for."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Route
 
 from orchestrator import Trouble
 from orchestrator.core.access import Role
@@ -73,7 +76,27 @@ def test_health_readiness_and_metrics_need_no_token(anybody: httpx.Client, stage
     assert anybody.get("/healthz").json() == {"status": "ok"}
     assert anybody.get("/readyz").json() == {"status": "ready", "database": "ok"}
     assert 'orchestrator_commands{status="succeeded"}' in metrics
-    assert 'route="/healthz"' not in metrics or "orchestrator_http_requests_total" in metrics
+
+
+def test_requests_are_counted_under_the_whole_path_of_their_route(
+    house: Served, anybody: httpx.Client
+) -> None:
+    every = [
+        one
+        for one in iter_route_contexts(house.app.routes)
+        if isinstance(one.original_route, Route)
+    ]
+    for one in every:
+        path = re.sub(r"\{\w+\}", "x", one.path or "")
+        anybody.request(next(iter(one.methods or ())), path)
+    templates = {one.path for one in every}
+    anybody.get("/static/page.js")
+    anybody.get("/nowhere/at/all")
+
+    counted = re.findall(r'_requests_total\{.*?route="(.*?)"', anybody.get("/metrics").text)
+
+    assert templates <= set(counted)
+    assert set(counted) - templates == {"/static", "none"}
 
 
 def test_the_api_describes_itself(anybody: httpx.Client) -> None:
