@@ -20,6 +20,7 @@ from orchestrator.core.errors import (
     NotFoundError,
     OrchestratorError,
     UnavailableError,
+    UnreadableError,
     as_clause,
 )
 
@@ -33,6 +34,7 @@ STATUS = {
     NotAllowedError: 403,
     UnavailableError: 503,
     ContendedError: 503,
+    UnreadableError: 409,
 }
 
 

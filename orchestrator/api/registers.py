@@ -9,6 +9,7 @@ from orchestrator.api.desk import AtDesk
 from orchestrator.api.login import Follower, Reader
 from orchestrator.monitor.shapes import (
     AdapterList,
+    Check,
     EntityView,
     KindList,
     KindView,
@@ -65,6 +66,12 @@ def list_locks(
 def show_entity(entity: str, _: Reader, desk: AtDesk) -> EntityView:
     """Shows what runs, waits and failed on one thing, `type:id`, and who has it locked."""
     return desk.monitor.entity(entity)
+
+
+@router.get("/check")
+def check(_: Reader, desk: AtDesk) -> Check:
+    """Looks through all commands for rows that cannot be read, and verbs that do not heed a stop."""
+    return desk.monitor.check()
 
 
 @router.get("/adapters")

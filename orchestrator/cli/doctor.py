@@ -71,6 +71,8 @@ def _examine() -> Iterator[Finding]:
         yield _try("Adapters", lambda: _adapters(server))
         yield from _troubles(server)
         yield _try("Attention", lambda: _attention(server))
+        yield _try("Rows", lambda: _rows(server))
+        yield _try("Verbs", lambda: _verbs(server))
         yield web
 
 
@@ -167,6 +169,26 @@ def _troubles(server: Server) -> Iterator[Finding]:
     for one in found:
         text = f"{one['adapter']} {one['place']}: {one['problem']}"
         yield Finding("Outside", False, text, one["advice"])
+
+
+def _rows(server: Server) -> Finding:
+    found = server.get("check")["unreadable"]
+    if not found:
+        return Finding("Rows", True, "all commands can be read")
+    named = ", ".join(f"{one['short_id']} ({one['reason']})" for one in found[:3])
+    advice = "they are left alone until their rows are mended in the database"
+    return Finding("Rows", False, f"{len(found)} cannot be read: {named}", advice)
+
+
+def _verbs(server: Server) -> Finding:
+    held = server.get("check")["held"]
+    if not held:
+        return Finding("Verbs", True, "each heeds its stop")
+    named = ", ".join(f"{one['short_id']} {one['label']} in {one['worker']}" for one in held[:3])
+    advice = (
+        "find out what it did, then: orchestrator resolve ID; restart the worker to free its slot"
+    )
+    return Finding("Verbs", False, f"{len(held)} do not come back after a stop: {named}", advice)
 
 
 def _attention(server: Server) -> Finding:

@@ -28,7 +28,8 @@ class CommandEntity(NamedTuple):
     `attempt` is the fencing token: it grows with every claim, and what a worker says under an older one
     is ignored. `pending` counts what the command still waits for: parts, and its own work outside.
     `wake_at` is when somebody must look at it again; None means never by itself. `stuck` counts, at a root,
-    the commands of its tree that need attention, itself included.
+    the commands of its tree that need attention, itself included. `unreadable` says why its row
+    cannot be read: it is shown as one that needs attention, and nothing can happen to it until that is mended.
     """
 
     command_id: str
@@ -73,6 +74,7 @@ class CommandEntity(NamedTuple):
     last_update_time: datetime | None = None
     restarts: int = 0
     stuck: int = 0
+    unreadable: str | None = None
 
     @property
     def is_root(self) -> bool:
@@ -93,10 +95,12 @@ class Payload:
     """The JSON of a command that only its verbs look at.
 
     `inputs` says where each thing that a verb asks for comes from: see `orchestrator.engine.supply`.
+    `unreadable` says why neither can be read.
     """
 
     parameters: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

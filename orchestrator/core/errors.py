@@ -28,6 +28,10 @@ class ConflictError(OrchestratorError):
     """The thing exists, and its present state does not allow what was asked."""
 
 
+class UnreadableRowError(ConflictError):
+    """A row of the database cannot be read, so nothing can happen to the command that it holds."""
+
+
 class NotAllowedError(OrchestratorError):
     """The caller is known and lacks the permission."""
 

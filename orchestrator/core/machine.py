@@ -16,7 +16,7 @@ from orchestrator.core import interventions as op
 from orchestrator.core import moves
 from orchestrator.core.ending import heed_stop
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import ConflictError
+from orchestrator.core.errors import ConflictError, UnreadableRowError
 from orchestrator.core.reaction import Policy, Reaction
 from orchestrator.core.status import Phase, Status
 
@@ -106,8 +106,13 @@ class Impossible(ConflictError):  # noqa: N818 - it names what the event was
 def react(command: CommandEntity, event: ev.Event, now: datetime, policy: Policy) -> Reaction:
     """Gives the command's answer to the event.
 
-    Raises Impossible when the event cannot happen to a command in its status.
+    Raises Impossible when the event cannot happen to a command in its status, and UnreadableRowError for one that
+    could not be read as it is stored.
     """
+    if command.unreadable is not None:
+        raise UnreadableRowError(
+            f"command {command.command_id} is left alone: {command.unreadable}; mend the row in the database"
+        )
     row = _MOVES.get((command.status, type(event)))
     if row is None:
         raise Impossible(

@@ -316,6 +316,12 @@ class Store(Protocol):
         """Says how many commands need attention, parts included."""
 
     def count_parts(self, parent_id: str) -> dict[Status, int]: ...
+    def unreadable(self, limit: int) -> list[tuple[str, str]]:
+        """Gives commands whose rows cannot be read, and why. It reads all of them."""
+
+    def being_stopped(self, limit: int) -> list[CommandEntity]:
+        """Gives what is being stopped and has not ended, the longest unchanged first."""
+
     def progress(self, ids: Collection[str]) -> dict[str, float]: ...
     def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]: ...
     def grants(

@@ -88,6 +88,8 @@ class Caller:
         entity = claimed.command
         if entity.phase in (Phase.START, Phase.START_COMPENSATE):
             return self._start(claimed, again=not continued)
+        if claimed.payload.unreadable is not None:
+            raise UnreadableError(claimed.payload.unreadable)
         command = self.catalog.read(entity.kind, entity.version, claimed.payload.parameters)
         known = self.catalog.of(entity.kind)
         match entity.phase:

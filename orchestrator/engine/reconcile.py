@@ -59,6 +59,7 @@ class Reconciler:
         self._neighbours: list[WorkerRow] = []
         self._neighbours_at: datetime | None = None
         self._looked_again_at: datetime | None = None
+        self._unreadable: set[str] = set()  # those that were logged
         self._gone: dict[
             str, datetime
         ] = {}  # until when their leases ran as the kernel denied them
@@ -87,7 +88,7 @@ class Reconciler:
     def wake(self) -> int:
         """Launches what sleeps no longer, and what a lost nudge left ready; says how many that were."""
         now = self.clock.now()
-        due = self.store.due(now, LIMIT)
+        due = self._readable(self.store.due(now, LIMIT))
         surely = [one for one in due if _is_really_due(one, now)]
         # Where enough messages wait for workers, what is late may be late and not lost.
         if len(surely) < len(due) <= len(surely) + self.queued():
@@ -97,6 +98,14 @@ class Reconciler:
         for one in due:
             self._tell(one.command_id, ev.Woken(KNOWN_MOST if one.kind in known else None))
         return len(due)
+
+    def _readable(self, found: list[CommandEntity]) -> list[CommandEntity]:
+        """Leaves out what cannot be read, and says once what that is."""
+        for one in found:
+            if one.unreadable is not None and one.command_id not in self._unreadable:
+                self._unreadable.add(one.command_id)
+                log.error("command_unreadable", command=one.command_id, why=one.unreadable)
+        return [one for one in found if one.unreadable is None]
 
     def _tell(
         self,

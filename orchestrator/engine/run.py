@@ -6,13 +6,14 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 
 from orchestrator.core import event as ev
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import ContendedError, UnavailableError
+from orchestrator.core.errors import ContendedError, UnavailableError, UnreadableRowError
 from orchestrator.engine.call import Caller
 from orchestrator.engine.faults import fault
 from orchestrator.engine.report import Reporter
@@ -22,6 +23,7 @@ from orchestrator.engine.writer import Claimed, Request, Writer, call_hand
 
 log = structlog.get_logger(__name__)
 
+ROW_AGAIN_IN = timedelta(minutes=1)
 SLOW_S = 0.1  # a verb that takes longer is worth a message of its own
 
 
@@ -141,6 +143,10 @@ class Runner:
             return self._write(request, report)
         except (UnavailableError, ContendedError):
             raise
+        except UnreadableRowError as problem:  # a neighbour's row: no verdict on this one
+            later = ev.Postponed(entity.attempt, str(problem), ROW_AGAIN_IN, own=True)
+            waits = Request(entity.command_id, later, worker_id=request.worker_id)
+            return self._write(self._prepared(waits, entity), report)
         except Exception as problem:
             failed = self.caller.not_stored(entity, problem)
             failed.worker_id = request.worker_id

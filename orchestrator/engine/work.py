@@ -193,7 +193,11 @@ class UnitOfWork:
             self.ended_roots.append(command_id)
 
     def _post(self, sender: CommandEntity, letter: Letter) -> None:
-        self._queue.extend((one, letter.event) for one in self._addressees(sender, letter.to))
+        for one in self._addressees(sender, letter.to):
+            known = self._commands.get(one)
+            # What cannot be read is stopped once it is mended: the scheduler looks again.
+            if known is None or known.unreadable is None or not isinstance(letter.event, ev.Stop):
+                self._queue.append((one, letter.event))
 
     def _addressees(self, sender: CommandEntity, to: To | str) -> list[str]:
         match to:

@@ -15,6 +15,8 @@ def actions(command: CommandEntity) -> list[str]:
 
     A test holds this beside what the engine really does in every status and phase.
     """
+    if command.unreadable is not None:
+        return []
     needs_attention = command.status is Status.NEEDS_ATTENTION
     allowed = {
         "stop": not command.status.is_final and command.phase not in UNSTOPPABLE,

@@ -6,12 +6,14 @@ import inspect
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from orchestrator.core.access import Sight
 from orchestrator.core.audit import AuditQuery
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.entity import CommandEntity, Transition
-from orchestrator.core.errors import BadInputError, NotFoundError
+from orchestrator.core.errors import BadInputError, NotFoundError, UnreadableError
+from orchestrator.core.ids import short
 from orchestrator.core.ports import Adapter, Examinable, Store
 from orchestrator.core.progress import roll_up
 from orchestrator.core.query import SEARCHED, CommandQuery
@@ -20,6 +22,7 @@ from orchestrator.monitor import views
 from orchestrator.monitor.shapes import (
     AdapterView,
     AuditPage,
+    Check,
     CommandDetail,
     CommandList,
     CommandView,
@@ -33,6 +36,8 @@ from orchestrator.monitor.shapes import (
 )
 
 LIVE = tuple(one for one in Status if one not in FINAL and one is not Status.NEEDS_ATTENTION)
+SHOWN = 20  # of what `check` finds
+HELD_AFTER = timedelta(minutes=1)
 
 
 class Monitor:
@@ -122,10 +127,17 @@ class Monitor:
         """Gives one command with all that hangs on it."""
         command_id = command.command_id
         payload = self._store.payload(command_id)
+        shown = self.show(command)
+        if payload is not None and payload.unreadable is not None:
+            shown["message"] = payload.unreadable
+        try:
+            value = self._store.value(command_id)
+        except UnreadableError as problem:
+            value, shown["message"] = None, str(problem)
         return {
-            **self.show(command),
+            **shown,
             "parameters": dict(payload.parameters) if payload else {},
-            "return_value": self._store.value(command_id),
+            "return_value": value,
             "submitted_by": self._store.submitter(command_id),
             "tasks": [views.task_view(one) for one in self._store.tasks([command_id])],
             "locks": [views.lock_view(one) for one in self._store.locks(command_id)],
@@ -168,6 +180,25 @@ class Monitor:
         claimed = self._store.claimed_by([one.worker_id for one in rows]) if rows else []
         claims = Counter(one.worker_id for one in claimed)
         return [views.worker_view(one, now, claims[one.worker_id]) for one in rows]
+
+    def check(self) -> Check:
+        """Gives what nobody would find in a list: rows that cannot be read, verbs that do not heed a stop.
+
+        It reads all commands, so it is for who asks for it.
+        """
+        rows = self._store.unreadable(SHOWN)
+        before = self._store.now() - HELD_AFTER
+        held = [
+            one
+            for one in self._store.being_stopped(SHOWN)
+            if one.status is Status.RUNNING and (one.last_update_time or before) <= before
+        ]
+        return {
+            "unreadable": [
+                {"id": one, "short_id": short(one), "reason": reason} for one, reason in rows
+            ],
+            "held": self.show_all(held),
+        }
 
     def locks(self, command_id: str | None, entity: str | None) -> list[LockView]:
         """Gives the locks: of one command or tree, or on one entity `type:id`, or all."""

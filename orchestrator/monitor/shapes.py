@@ -61,6 +61,25 @@ class CommandView(TypedDict):
     actions: list[str]
 
 
+class UnreadableRow(TypedDict):
+    """A command whose row in the database cannot be read, and why."""
+
+    id: str
+    short_id: str
+    reason: str
+
+
+class Check(TypedDict):
+    """What an operator should know of and no list of one status shows.
+
+    `unreadable` are commands whose rows cannot be read; `held` are those that are being stopped and whose verb has
+    not come back for a minute.
+    """
+
+    unreadable: list[UnreadableRow]
+    held: list[CommandView]
+
+
 class TaskView(TypedDict):
     """An async task: what goes on outside for a command."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,16 @@ from sqlalchemy.sql.selectable import FromClause
 
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
-from orchestrator.core.locks import Lock, LockMode
+from orchestrator.core.errors import UnreadableError
 from orchestrator.core.status import Mode, Outcome, Phase, Status, TaskState, Verbs
+from orchestrator.store.garbled import (
+    NO_TIME,
+    SHOWN,
+    Garbled,
+    is_sound,
+    locks_of,
+    unreadable,
+)
 from orchestrator.store.tables import (
     async_task,
     command_entity,
@@ -48,8 +57,21 @@ _OUTCOME: dict[str | None, Outcome | None] = {
 }
 
 
+_NAMES = tuple(column.name for column in HEAD)
+
+
 def to_entity(row: Any) -> CommandEntity:
-    """Reads the `HEAD` columns of a row."""
+    """Reads the `HEAD` columns of a row; never raises for what they hold."""
+    try:
+        numbers = (row[4], row[14], row[15], *row[18:23], row[34], *row[40:42])
+        if is_sound(numbers, (*row[24:26], *row[36:40]), row[33]):
+            return _entity(row)
+    except (KeyError, ValueError, TypeError):
+        pass
+    return unreadable(_NAMES, row)
+
+
+def _entity(row: Any) -> CommandEntity:
     values: tuple[Any, ...] = (
         *row[:6],
         _STATUS[row[6]],
@@ -63,7 +85,7 @@ def to_entity(row: Any) -> CommandEntity:
         _OUTCOME[row[16]],
         _OUTCOME[row[17]],
         *row[18:26],
-        tuple(Lock(kind, one, LockMode(mode)) for kind, one, mode in row[26] or ()),
+        locks_of(row[26]),
         *row[27:35],
         bool(row[35]),
         *row[36:],
@@ -73,7 +95,25 @@ def to_entity(row: Any) -> CommandEntity:
 
 def to_new(row: Any) -> NewCommand:
     """Reads the `HEAD` columns of a row, its parameters and its inputs."""
-    return NewCommand(to_entity(row[:-2]), Payload(row[-2], row[-1] or {}))
+    return NewCommand(to_entity(row[:-2]), to_payload(row[-2], row[-1]))
+
+
+def to_payload(parameters: Any, inputs: Any) -> Payload:
+    """Reads the JSON of a command; never raises for what it holds."""
+    for name, value in (("parameters", parameters), ("inputs", inputs or {})):
+        if not isinstance(value, dict):
+            text = str(getattr(value, "text", value))[:SHOWN]
+            return Payload({}, unreadable=f"its row cannot be read: {name} holds {text!r}")
+    return Payload(parameters, inputs or {})
+
+
+def to_value(command_id: str, value: Any) -> Any:
+    """Reads a return value. Raises UnreadableError for what is no JSON."""
+    if isinstance(value, Garbled):
+        raise UnreadableError(
+            f"the row of command {command_id} cannot be read: return_value holds {value.text[:SHOWN]!r}"
+        )
+    return value
 
 
 def changed_row(command: CommandEntity) -> dict[str, Any]:
@@ -165,19 +205,21 @@ EVENT_COLUMNS = tuple(column for column in event.c)
 
 
 def to_transition(row: sa.Row[Any]) -> Transition:
-    """Reads a row of the event log."""
+    """Reads a row of the event log; never raises for what it holds."""
+    path = tuple(_STATUS[one] for one in str(row.path).split() if one in _STATUS)
+    is_whole = len(path) == len(str(row.path).split()) > 0 and row.phase in _PHASE
     return Transition(
         command_id=row.command_id,
         root_id=row.root_id,
         revision=row.revision,
-        path=tuple(_STATUS[one] for one in row.path.split()),
-        phase=_PHASE[row.phase],
-        causes=tuple(row.causes.split()),
+        path=path or (Status.NEEDS_ATTENTION,),
+        phase=_PHASE.get(row.phase, Phase.EXECUTE),
+        causes=tuple(str(row.causes).split()),
         attempt=row.attempt,
         worker_id=row.worker_id,
-        message=row.message,
+        message=row.message if is_whole else f"event {row.seq} cannot be read: {row.path!r}",
         progress=row.progress,
-        at=row.at,
+        at=row.at if isinstance(row.at, datetime) else NO_TIME,
         seq=row.seq,
         actor=row.actor,
     )
@@ -188,12 +230,31 @@ def task_row(task: TaskEntity) -> dict[str, Any]:
     return {name: getattr(task, name) for name in TASK_COLUMNS}  # `asdict` would copy its JSON
 
 
+def to_tasks(rows: Iterable[Iterable[Any]]) -> list[TaskEntity]:
+    """Reads rows of `async_task`; leaves out those that cannot be read, which are in no other's way."""
+    found = []
+    for row in rows:
+        with suppress(UnreadableError):
+            found.append(to_task(row))
+    return found
+
+
 def to_task(row: Iterable[Any]) -> TaskEntity:
-    """Reads a row of `async_task`, with all its columns."""
+    """Reads a row of `async_task`, with all its columns. Raises UnreadableError."""
     stored = dict(zip(_TASK_STORED, row, strict=True))
     values = {name: stored[name] for name in TASK_COLUMNS}
-    values["state"] = TaskState(values["state"])
-    values["status"] = TaskStatus(values["status"])
+    garbled = [name for name, value in values.items() if isinstance(value, Garbled)]
+    if garbled or not isinstance(values["request"], dict):
+        raise UnreadableError(
+            f"async task {values['task_id']} cannot be read: {garbled or 'request'}"
+        )
+    try:
+        values["state"] = TaskState(values["state"])
+        values["status"] = TaskStatus(values["status"])
+    except ValueError as problem:
+        raise UnreadableError(
+            f"async task {values['task_id']} cannot be read: {problem}"
+        ) from problem
     values["detail"] = values["detail"] or {}
     values["stop_requested"] = bool(values["stop_requested"])
     return TaskEntity(**values)

@@ -6,16 +6,15 @@ SQLAlchemy writes them, once. Were it to send them too, each would cost us more 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from psycopg.raw_cursor import RawCursor
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.store.garbled import instant, loads
 from orchestrator.store.pool import note_cut
 from orchestrator.store.types import Instant
 
@@ -126,7 +125,7 @@ def _readers(statement: Any) -> dict[int, Callable[[Any], Any]]:
     columns = statement.selected_columns if isinstance(statement, sa.Select) else ()
     for place, column in enumerate(columns):
         if isinstance(column.type, Instant):
-            found[place] = datetime.fromisoformat
+            found[place] = instant
         elif isinstance(column.type, sa.JSON):
-            found[place] = orjson.loads
+            found[place] = loads
     return found

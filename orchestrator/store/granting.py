@@ -109,7 +109,7 @@ class Granting(Reading):
         if offer.topics:
             statement = statement.where(_t.verb.in_(offer.topics))
         with self.reading() as connection:
-            return [codec.to_task(row) for row in connection.execute(statement)]
+            return codec.to_tasks(connection.execute(statement))
 
     def keep_door(self, door: OpenDoor) -> None:
         """Notes that an API process answers, and forgets those that went long ago."""

@@ -26,6 +26,7 @@ OUTSIDE = 500
 _c, _e = command_entity.c, entity_touch.c
 IS_ROOT = _c.parent_id.is_(None)
 ATTENTION = Status.NEEDS_ATTENTION
+STATUSES = frozenset(one.value for one in Status)
 Where = list[sa.ColumnElement[bool]]
 LOOKED_AT = (
     _c.created_at, _c.command_id, _c.root_id, _c.action_state, _c.stuck, _c.action_type, _c.label, _c.message,
@@ -155,7 +156,8 @@ class Listing(Reading):
         grouped = sa.select(seen.c.action_state, sa.func.count(), sa.func.sum(is_stuck))
         with self.reading() as connection:
             rows = connection.execute(grouped.group_by(seen.c.action_state)).all()
-        found = {Status(row[0]): row[1] for row in rows}
+        # A row with no status of ours is none that a list of one status could show.
+        found = {Status(row[0]): row[1] for row in rows if row[0] in STATUSES}
         if stuck:
             found[ATTENTION] = sum(row[2] for row in rows)
         return {status: count for status, count in found.items() if count}

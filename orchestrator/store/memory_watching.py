@@ -21,6 +21,18 @@ class MemoryWatching:
 
     books: Books
 
+    def unreadable(self, limit: int) -> list[tuple[str, str]]:
+        return []  # there are no rows
+
+    def being_stopped(self, limit: int) -> list[CommandEntity]:
+        found = [
+            one
+            for one in self.books.commands.values()
+            if one.stopping is not None and one.status not in FINAL
+        ]
+        found.sort(key=lambda one: (one.last_update_time is not None, one.last_update_time))
+        return found[:limit]
+
     def stragglers(self, limit: int) -> list[Straggler]:
         found: list[Straggler] = []
         live = [one for one in self.books.commands.values() if one.status not in FINAL]

@@ -56,14 +56,13 @@ class Reading:
     def payload(self, command_id: str) -> Payload | None:
         """Gives a command's parameters and inputs."""
         rows = self.alone(self._known.payloads, {"ids": self._known.ids([command_id])})
-        return Payload(rows[0][1], rows[0][2] or {}) if rows else None
+        return codec.to_payload(rows[0][1], rows[0][2]) if rows else None
 
     def value(self, command_id: str) -> Any:
         """Gives a command's return value, or None."""
         with self.reading() as connection:
-            return connection.execute(
-                sa.select(_c.return_value).where(_c.command_id == command_id)
-            ).scalar()
+            statement = sa.select(_c.return_value).where(_c.command_id == command_id)
+            return codec.to_value(command_id, connection.execute(statement).scalar())
 
     def values(self, ids: Collection[str]) -> dict[str, Any]:
         """Gives the return values of those of these commands that have succeeded."""
@@ -71,7 +70,7 @@ class Reading:
         with self.reading() as connection:
             for chunk in statements.chunks(list(ids)):
                 rows = connection.execute(statements.VALUES, {"ids": chunk})
-                found.update({row[0]: row[1] for row in rows})
+                found.update({row[0]: codec.to_value(row[0], row[1]) for row in rows})
         return found
 
     def tree(self, command_id: str) -> list[CommandEntity]:
@@ -151,7 +150,7 @@ class Reading:
             .order_by(async_task.c.created_at, async_task.c.attempt)
         )
         with self.reading() as connection:
-            return [codec.to_task(row) for row in connection.execute(statement)]
+            return codec.to_tasks(connection.execute(statement))
 
 
 def _subtree(command_id: str) -> sa.CTE:

@@ -21,6 +21,7 @@ from orchestrator.store.stamp import NothingBefore
 from orchestrator.store.tables import async_task, command_entity, lease, worker
 
 _c, _t, _w = command_entity.c, async_task.c, worker.c
+OUTCOMES = frozenset(one.value for one in Outcome)
 CLAIMS = 500  # of strangers, at a time
 
 
@@ -58,12 +59,14 @@ class Scheduling:
 
     def due(self, now: datetime, limit: int) -> list[CommandEntity]:
         """Gives the commands whose `wake_at` has passed, the longest overdue first."""
-        statement = (
-            statements.HEADS.where(_c.wake_at.is_not(None), _c.wake_at <= now)
-            .order_by(_c.wake_at)
-            .limit(limit)
-        )
-        return self._read(statement, codec.to_entity)
+        statement = statements.HEADS.where(_c.wake_at.is_not(None), _c.wake_at <= now)
+        statement, most = statement.order_by(_c.wake_at), limit
+        while True:
+            found: list[CommandEntity] = self._read(statement.limit(most), codec.to_entity)
+            wanted = limit + sum(one.unreadable is not None for one in found)
+            if wanted <= most:  # those that cannot be read must not keep others from their turn
+                return found
+            most = wanted
 
     def overdue_roots(self, now: datetime, limit: int) -> list[str]:
         """Gives the roots that have not ended by their deadline and were not stopped for it yet."""
@@ -78,7 +81,11 @@ class Scheduling:
             told = connection.execute(statements.NOT_TOLD, read).all()
             asleep = connection.execute(statements.ASLEEP, read).all()
         return [
-            *(Straggler(row[0], Outcome(row[1]), row[2] or "") for row in told),
+            *(
+                Straggler(row[0], Outcome(row[1]), row[2] or "")
+                for row in told
+                if row[1] in OUTCOMES
+            ),
             *(Straggler(row[0], None, "") for row in asleep),
         ]
 
@@ -101,7 +108,8 @@ class Scheduling:
             statement = statement.where(
                 sa.or_(_t.stop_requested.is_(True), _t.state != TaskState.POLLING)
             )
-        return self._read(statement, codec.to_task)
+        with self.reading() as connection:
+            return codec.to_tasks(connection.execute(statement))
 
     def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:
         """Gives the tasks written since the mark `since`, and the mark to go on from; None gives only that."""
@@ -109,7 +117,7 @@ class Scheduling:
             with self.reading() as connection:
                 return [], connection.execute(sa.select(NothingBefore())).scalar_one()
         rows = self.alone(self._regular.changed, {"since": since})
-        return [codec.to_task(task) for _, *task in rows if task[0] is not None], rows[0][0]
+        return codec.to_tasks(task for _, *task in rows if task[0] is not None), rows[0][0]
 
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]:
         """Gives the tasks whose lease or deadline has passed."""
@@ -119,7 +127,8 @@ class Scheduling:
             .order_by(_t.wake_at)
             .limit(limit)
         )
-        return self._read(statement, codec.to_task)
+        with self.reading() as connection:
+            return codec.to_tasks(connection.execute(statement))
 
     def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]:
         """Gives the commands that these workers have claimed."""
@@ -182,11 +191,12 @@ class Scheduling:
                 pid=row.pid,
                 started_at=row.started_at,
                 alive_until=row.alive_until,
-                kinds=tuple(row.kinds or ()),
+                kinds=tuple(row.kinds) if isinstance(row.kinds, list) else (),
                 place=row.place,
                 born=row.born,
             )
             for row in rows
+            if isinstance(row.alive_until, datetime) and isinstance(row.started_at, datetime)
         ]
 
     def lead(self, name: str, holder: str, seconds: float) -> bool:

@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from psycopg.types.string import TextLoader
 from sqlalchemy import event as sa_event
@@ -26,6 +25,7 @@ from orchestrator.core.ports import Transaction
 from orchestrator.store.auditing import Auditing
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
+from orchestrator.store.garbled import loads
 from orchestrator.store.granting import Granting
 from orchestrator.store.pool import RenewedPool, is_from_before_a_cut
 from orchestrator.store.reads import Reads, repeated
@@ -83,7 +83,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
                 max_overflow=10,
                 pool_timeout=10,
                 pool_use_lifo=True,  # few connections stay warm: their statements are prepared
-                json_deserializer=orjson.loads,
+                json_deserializer=loads,
                 connect_args={**POSTGRESQL, **parsed.query},
             )
             _tune_postgres(engine)
@@ -93,6 +93,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> sa.Engine:
                 parsed,
                 pool_size=pool_size,
                 max_overflow=10,
+                json_deserializer=loads,
                 connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
             )
             _tune_sqlite(engine)

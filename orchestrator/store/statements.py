@@ -36,9 +36,9 @@ HEADS = sa.select(*codec.HEAD).select_from(PLACED)
 _below = command_entity.alias("below")
 
 
-def _is_live(status: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+def is_live(columns: Any) -> list[sa.ColumnElement[bool]]:
     """Says so with the very words of the index, so that no planner needs to know a value to use it."""
-    return [status != sa.literal_column(f"'{one}'") for one in sorted(FINAL)]
+    return [columns.action_state != sa.literal_column(f"'{one}'") for one in sorted(FINAL)]
 
 
 NOT_TOLD = (
@@ -50,16 +50,16 @@ NOT_TOLD = (
     )
     .where(
         _c.stopping.is_not(None),
-        *_is_live(_c.action_state),
+        *is_live(_c),
         _below.c.stopping.is_(None),
-        *_is_live(_below.c.action_state),
+        *is_live(_below.c),
     )
     .limit(sa.bindparam("limit_"))
 )
 """Parts that go on while what they are part of is being stopped."""
 ASLEEP = (
     sa.select(_c.command_id)
-    .where(_c.stopping.is_not(None), *_is_live(_c.action_state))
+    .where(_c.stopping.is_not(None), *is_live(_c))
     .where(_c.action_state.in_([Status.READY.value, Status.DELAYED.value]), _c.wake_at.is_(None))
     .limit(sa.bindparam("limit_"))
 )

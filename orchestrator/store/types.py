@@ -11,6 +11,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
+from orchestrator.store.garbled import Garbled, instant
+
 
 class Instant(TypeDecorator[datetime]):
     """An aware UTC time: `timestamptz` on PostgreSQL, sortable ISO text of fixed width on SQLite."""
@@ -28,8 +30,8 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        return value.astimezone(UTC) if value is not None else None
+            return instant(value)  # type: ignore[no-any-return]
+        return value if value is None or isinstance(value, Garbled) else value.astimezone(UTC)  # type: ignore[return-value]
 
 
 @lru_cache(4_096)  # the rows that are written together bear the same few times

@@ -12,13 +12,14 @@ from orchestrator.core.errors import BadInputError
 from orchestrator.core.ids import is_root, range_of_parts
 from orchestrator.core.query import Page, TaskQuery
 from orchestrator.core.status import FINAL, Status, TaskState
-from orchestrator.store import codec, statements
-from orchestrator.store.listing import Listing
+from orchestrator.store import codec, scan, statements
+from orchestrator.store.listing import STATUSES, Listing
 from orchestrator.store.reading import read_cursor, write_cursor
 from orchestrator.store.tables import async_task, command_entity, command_sequence
 from orchestrator.store.types import Id, Instant
 
 _c, _s, _t = command_entity.c, command_sequence.c, async_task.c
+
 
 SHARE = sa.case(
     (_c.action_state == Status.SUCCEEDED.value, 1.0),
@@ -78,6 +79,18 @@ class Watching(Listing):
             firsts = [row[0] for row in connection.execute(of_trees)] if root_ids else []
         return self.get_all(firsts)
 
+    def unreadable(self, limit: int) -> list[tuple[str, str]]:
+        """Gives commands whose rows cannot be read, and why. It reads all of them."""
+        with self.reading() as connection:
+            rows = connection.execute(scan.suspects(self._known.dialect).limit(limit)).all()
+        found = ((str(row[0]), scan.reason_in(row)) for row in rows)
+        return [(command_id, reason) for command_id, reason in found if reason is not None]
+
+    def being_stopped(self, limit: int) -> list[CommandEntity]:
+        """Gives what is being stopped and has not ended, the longest unchanged first."""
+        statement = statements.HEADS.where(_c.stopping.is_not(None), *statements.is_live(_c))
+        return self._heads(statement.order_by(_c.last_update_time).limit(limit))
+
     def count_parts(self, parent_id: str) -> dict[Status, int]:
         """Says how many direct parts of a command are in each status."""
         parts = sa.select(_s.entity_id).where(_s.sequence_id == parent_id)
@@ -88,7 +101,9 @@ class Watching(Listing):
             sa.select(_c.action_state, sa.func.count()).where(*where).group_by(_c.action_state)
         )
         with self.reading() as connection:
-            return {Status(row[0]): row[1] for row in connection.execute(statement)}
+            rows = connection.execute(statement).all()
+        # A row with no status of ours is none that a list of one status could show.
+        return {Status(row[0]): row[1] for row in rows if row[0] in STATUSES}
 
     def progress(self, ids: Collection[str]) -> dict[str, float]:
         """Gives how far these composite commands are, 0 to 1: the mean over their leaves."""
@@ -122,7 +137,7 @@ class Watching(Listing):
         statement = statement.order_by(_t.created_at.desc(), _t.task_id.desc())
         with self.reading() as connection:
             rows = connection.execute(statement.limit(query.limit + 1)).all()
-        found = [codec.to_task(row) for row in rows]
+        found = codec.to_tasks(rows)
         more = found[query.limit - 1] if len(found) > query.limit else None
         return Page(tuple(found[: query.limit]), None if more is None else write_cursor(more))
 

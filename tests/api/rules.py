@@ -63,6 +63,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{V1}/workers"): NO_VENDOR,
     ("GET", f"{V1}/locks"): NO_VENDOR,
     ("GET", f"{V1}/audit"): NO_VENDOR,
+    ("GET", f"{V1}/check"): NO_VENDOR,
     ("GET", f"{V1}/entities/{{entity}}"): NO_VENDOR,
     ("GET", f"{V1}/adapters"): NO_VENDOR,
     ("GET", f"{V1}/adapters/troubles"): NO_VENDOR,

@@ -11,6 +11,7 @@ import pytest
 from orchestrator import Outcome, TaskStatus, Trouble
 from orchestrator.core.access import Role
 from orchestrator.core.ids import short
+from orchestrator.core.status import Status
 from orchestrator.testing import Stage
 from tests.api.served import Guarded, Served, in_trouble
 from tests.cli.conftest import Typing, json_of
@@ -124,6 +125,28 @@ def test_a_stuck_part_is_told_by_list_doctor_and_metrics(
     assert "orchestrator_stuck_commands 1.0" in metrics
     assert 'orchestrator_commands{status="needs_attention"} 1.0' in metrics
     assert "✓ Attention  nothing waits for a person" in cli("doctor").stdout
+
+
+def test_the_doctor_names_rows_that_cannot_be_read_and_verbs_that_do_not_heed_a_stop(
+    cli: Typing, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = stage.submit(Guarded(vm="vm-held"))
+    held = stage.orchestrator.get(command)._replace(
+        status=Status.RUNNING, stopping=Outcome.STOPPED, worker_id="w-1"
+    )
+    rows = [(command, "its row cannot be read: phase holds 'limbo'")]
+    held = held._replace(last_update_time=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.store, "unreadable", lambda _limit: rows)
+        patched.setattr(stage.store, "being_stopped", lambda _limit: [held])
+        doctor = cli("doctor").stdout
+
+    assert f"× Rows       1 cannot be read: {short(command)} (its row cannot be read" in doctor
+    assert f"× Verbs      1 do not come back after a stop: {short(command)} Guard vm-held" in doctor
+    assert "orchestrator resolve ID" in doctor
+    stage.orchestrator.stop(command, "enough")
+    stage.play()
+    assert "✓ Rows       all commands can be read" in cli("doctor").stdout
 
 
 def test_an_unreadable_config_is_one_sentence(
