@@ -72,6 +72,14 @@ class Vdsm:
 
     def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
         """Starts a task, or with `again` finds what became of an earlier start."""
+        try:
+            return self._start(task, again=again)
+        except TryAgain as problem:
+            # What VDSM refuses for now it has not begun. Only a reply that never came says nothing.
+            problem.untouched = not (isinstance(problem, UnreachableError) and problem.was_sent)
+            raise
+
+    def _start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
         calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
         if task.verb == CONVERT:
             return conversions.start(calls, task, self.settings.sources, again=again)

@@ -151,6 +151,9 @@ def heed_stop(reaction: Reaction, event: ev.Event, now: datetime, policy: Policy
             over = unknown(c, now, policy)
         case _ if c.phase is Phase.EXECUTE:
             over = settle(c, c.stopping, now, policy)
+        case ev.Postponed(untouched=True) if c.phase is Phase.START:
+            back = c._replace(phase=Phase.EXECUTE, pending=c.pending - 1, wake_at=None)
+            over = with_effects(settle(back, c.stopping, now, policy), (Effect.DROP_TASK,))
         case ev.Postponed(own=False):
             over = _ask_again(c, event, now, policy)
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ HEARD_AT = "heard_at"
 
 
 CLAIMS, CLAIMED_BY, CLAIM_S = "claims", "claimed_by", "claim_s"
+UNTOUCHED = "untouched_at"
 """Which program of a vendor has taken an external task, the how manieth that is, and for how long each time."""
 
 
@@ -159,6 +160,15 @@ class TaskEntity:
     changed_at: datetime
     attempt: int = 0
     claimed_until: datetime | None = None
+
+    @property
+    def untouched_at(self) -> int | None:
+        """The attempt of its command, if any, in which nothing of its start had reached the system."""
+        return self.detail.get(UNTOUCHED)
+
+    def noted_untouched(self, attempt: int) -> TaskEntity:
+        """Gives it with the note that nothing of its start has reached the system so far."""
+        return replace(self, detail={**self.detail, UNTOUCHED: attempt})
 
     @property
     def claims(self) -> int:

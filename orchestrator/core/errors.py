@@ -55,12 +55,20 @@ class Refused(Exception):  # noqa: N818 - a verb says "refused"; it is an answer
 class TryAgain(Exception):  # noqa: N818 - as above: an answer
     """Raised by a verb or an adapter: a passing condition outside; ask again, at no cost in attempts.
 
-    `after` is how long to wait before the next try.
+    `after` is how long to wait before the next try. `untouched` is for an adapter's start: it says that nothing of it
+    has reached the system, so that a command which is stopped meanwhile is known not to have begun there.
     """
 
-    def __init__(self, message: str, *, after: timedelta = timedelta(seconds=5)) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        after: timedelta = timedelta(seconds=5),
+        untouched: bool = False,
+    ) -> None:
         super().__init__(message)
         self.after = after
+        self.untouched = untouched
 
 
 def as_clause(sentence: str) -> str:

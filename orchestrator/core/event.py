@@ -80,13 +80,15 @@ class Postponed:
     """Nothing is concluded; ask again later, at no cost in tries.
 
     `own` says that the reason is ours (the database is away, this worker cannot read the row): no answer of the
-    verb, so nothing is counted, even where the command is being stopped.
+    verb, so nothing is counted, even where the command is being stopped. `untouched` says of a start that nothing
+    of it, nor of an earlier one, has reached the system.
     """
 
     attempt: int
     reason: str
     again_in: timedelta
     own: bool = False
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from orchestrator.core import event as ev
 from orchestrator.core.asynctask import AsyncTask
 from orchestrator.core.catalog import Catalog, CommandType
 from orchestrator.core.command import Command, Retry
-from orchestrator.core.entity import CommandEntity
+from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import (
     ContendedError,
     OrchestratorError,
@@ -29,6 +29,7 @@ from orchestrator.engine.faults import Death, fault
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.supply import Supplier
 from orchestrator.engine.tree import Limits, TreeBuilder
+from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Claimed, Request
 
 log = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class Caller:
     def _call(self, claimed: Claimed, *, continued: bool) -> Request:
         entity = claimed.command
         if entity.phase in (Phase.START, Phase.START_COMPENSATE):
-            return self._start(claimed, again=not continued)
+            return self._start(claimed, continued=continued)
         if claimed.payload.unreadable is not None:
             raise UnreadableError(claimed.payload.unreadable)
         command = self.catalog.read(entity.kind, entity.version, claimed.payload.parameters)
@@ -158,18 +159,43 @@ class Caller:
             work=lambda unit: unit.tx.set_payload(entity.command_id, top.payload),
         )
 
-    def _start(self, claimed: Claimed, *, again: bool) -> Request:
+    def _start(self, claimed: Claimed, *, continued: bool) -> Request:
         """Asks the adapter to start the stored task, or to find it if it may have been started."""
         entity, task = claimed.command, claimed.task
         if task is None:
             raise Refused(f"the async task of {entity.command_id} is gone")
+        # The claim before this one found that nothing had reached the system. A claim that died leaves no such note.
+        is_untouched = task.untouched_at == entity.attempt - 1
+        if is_untouched and entity.stopping is not None:
+            return self._untouched(entity, task, timedelta(0), "it was not begun")
+        again = not continued and not is_untouched
         fault("before_start")
-        report = self.adapters[task.system].start(task.ref(), again=again)
+        try:
+            report = self.adapters[task.system].start(task.ref(), again=again)
+        except TryAgain as problem:
+            if again or not problem.untouched:
+                raise
+            again_in, reason = wait_of(problem)
+            return self._untouched(entity, task, again_in, reason)
         fault("after_start")
         return Request(
             entity.command_id,
             ev.Started(entity.attempt),
             before=lambda unit: self.reporter.note(unit, task.task_id, report),
+        )
+
+    def _untouched(
+        self, entity: CommandEntity, task: TaskEntity, again_in: timedelta, reason: str
+    ) -> Request:
+        def note(unit: UnitOfWork) -> None:
+            now = unit.tx.open_task(entity.command_id)  # a stop may have been noted in it meanwhile
+            if now is not None and now.task_id == task.task_id:
+                unit.tx.save_tasks((now.noted_untouched(entity.attempt),))
+
+        return Request(
+            entity.command_id,
+            ev.Postponed(entity.attempt, reason, again_in, untouched=True),
+            before=note,
         )
 
     def _failure(self, entity: CommandEntity, problem: BaseException) -> Request:
