@@ -14,15 +14,18 @@ from typing import Any
 from alembic import command as alembic
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import make_url
+from pydantic import BaseModel
 
 import orchestrator
-from orchestrator.core.access import Role
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.access import Role, digest_of
+from orchestrator.core.errors import BadInputError, OrchestratorError
+from orchestrator.core.redaction import is_secret_name, without_passwords
 from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import translated
 from workers.settings import Settings
 from workers.wiring import Wiring, wiring
+
+SIGN_IN_FOR = timedelta(minutes=15)
 
 
 def main() -> None:
@@ -57,25 +60,20 @@ def current(wired: Wiring, _: argparse.Namespace) -> None:
 
 
 def config(wired: Wiring, _: argparse.Namespace) -> None:
-    """Shows every setting in force, as JSON; secrets only as set or not."""
-    hidden = {"token", "session_secret"}
+    """Shows every setting in force, those of adapters too, as JSON; secrets only as set or not."""
     shown: dict[str, Any] = {}
     for name, about in Settings.model_fields.items():
         value = getattr(wired.settings, name)
-        if name in hidden:
-            value = "(set)" if value else ""
-        shown[name] = {"value": _plain(value), "about": about.description}
-    for name, url in (
-        ("database_url", wired.settings.database),
-        ("broker_url", wired.settings.broker_url),
-    ):
-        shown[name]["value"] = make_url(url).render_as_string(hide_password=True)
+        shown[name] = {"value": _shown(name, value), "about": about.description}
+    shown["database_url"]["value"] = without_passwords(wired.settings.database)
     for supply in wired.catalog.supplies:
         settings = getattr(supply, "settings", None)
-        if settings is not None and hasattr(settings, "model_dump"):
+        if isinstance(settings, BaseModel):
+            fields = type(settings).model_fields
             for name, value in settings.model_dump(mode="json").items():
                 key = f"{getattr(supply, 'name', 'adapter')}_{name}"
-                shown[key] = {"value": value, "about": None}
+                said = fields[name].description if name in fields else None
+                shown[key] = {"value": _shown(name, value), "about": said}
     print(json.dumps(shown, indent=2))
 
 
@@ -91,6 +89,18 @@ def token(wired: Wiring, asked: argparse.Namespace) -> None:
         actor=f"{getpass.getuser()} (on the server)",
     )
     print(made)
+
+
+def sign_in(wired: Wiring, _: argparse.Namespace) -> None:
+    """Prints a secret that signs a browser in for a while, as the owner of the token of these settings."""
+    kept = wired.settings.data_path / "token"
+    token = wired.settings.token or (kept.read_text().strip() if kept.exists() else "")
+    found = wired.tokens.find(digest_of(token)) if token else None
+    if found is None:
+        raise BadInputError(
+            f"there is no token in force in {kept}; log in with: orchestrator login"
+        )
+    print(wired.tokens.log_in(found.digest, wired.clock.now() + SIGN_IN_FOR))
 
 
 def gc(wired: Wiring, asked: argparse.Namespace) -> None:
@@ -119,6 +129,7 @@ VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]]
             (("--acts-for-others",), {"action": "store_true"}),
         ],
     ),
+    "sign-in": (sign_in, []),
     "gc": (
         gc,
         [
@@ -136,8 +147,19 @@ def _config(wired: Wiring) -> Config:
     return found
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else str(value)
+def _shown(name: str, value: Any) -> Any:
+    """Gives a setting as people may see it, however deep a password lies in it."""
+    if is_secret_name(name) and not isinstance(value, bool | int | float):
+        return "(set)" if value else ""
+    match value:
+        case dict():
+            return {key: _shown(str(key), one) for key, one in value.items()}
+        case list() | tuple():
+            return [_shown("", one) for one in value]
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return without_passwords(str(value))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def adapter() -> Gluster:
     from adapters.gluster.settings import GlusterSettings  # noqa: PLC0415
 
     settings = GlusterSettings()
-    return Gluster(
+    made = Gluster(
         GlusterCli(settings.command_words, timeout=settings.timeout),
         cluster=settings.cluster,
         lease=timedelta(seconds=settings.lease_s),
@@ -27,3 +27,5 @@ def adapter() -> Gluster:
         absent_after=timedelta(seconds=settings.absent_after_s),
         details_per_poll=settings.details_per_poll,
     )
+    made.settings = settings
+    return made

@@ -10,6 +10,7 @@ from typing import Any
 from adapters.gluster.cli import GlusterCli, GlusterRefused
 from adapters.gluster.details import Details
 from adapters.gluster.healing import HEAL_VERBS, Healing
+from adapters.gluster.settings import GlusterSettings
 from adapters.gluster.tasks import (
     ListedTask,
     RebalanceResult,
@@ -50,6 +51,9 @@ class Gluster(Healing):
     The methods that return an `AsyncTask` describe work and start nothing. All methods raise
     `Refused` with Gluster's own words when it says no, and `TryAgain` when it does not answer.
     """
+
+    settings: GlusterSettings | None = None
+    """What it was made with, for those who show the settings in force."""
 
     def __init__(
         self,

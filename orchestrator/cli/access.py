@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -87,8 +88,14 @@ def revoke(name: Annotated[str, typer.Argument(help="see `orchestrator token lis
 
 def login(
     token: Annotated[str | None, typer.Option("--token", help="asked for when left out")] = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="print a link that signs a browser in, for a while")
+    ] = False,
 ) -> None:
     """Keep a token for this machine's user, after the server has accepted it."""
+    if link:
+        say(sign_in_link(read_settings().api_url))
+        return
     if token is None:
         if not is_interactive():
             raise CliError("there is no terminal to ask in; give --token", ExitCode.WRONG_USAGE)
@@ -101,6 +108,14 @@ def login(
     say(f"logged in at {server.url} as {me['name']} ({me['role']})")
     if os.environ.get("ORCHESTRATOR_TOKEN"):
         notes().print("ORCHESTRATOR_TOKEN is set and outweighs it", style="yellow")
+
+
+def sign_in_link(api_url: str, environment: Mapping[str, str] | None = None) -> str:
+    """Gives a link that signs a browser in as the owner of this machine's token, for a quarter of an hour.
+
+    What it carries stands behind a #, which browsers send to nobody, and is of no use later.
+    """
+    return f"{api_url}/#sign-in={administrate('sign-in', environment=environment)}"
 
 
 def write_private(path: str, text: str) -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 
 from orchestrator.cli.exits import CliError
+from orchestrator.cli.settings import ClientSettings, read, running_of
 
 # `sqlalchemy.exc.OperationalError: (psycopg.OperationalError) connection failed: ...`
 _RAISED = re.compile(r"[\w.]+(?:Error|Exception): (?:\([\w.]+\) )?(.+)")
@@ -21,11 +22,13 @@ PROGRAM = (sys.executable, "-m", "workers.admin")
 def administrate(*words: str, environment: Mapping[str, str] | None = None) -> str:
     """Runs one of the administrator's verbs and gives what it printed.
 
+    It is told what the parts of a running `up` were told, unless our own environment says otherwise.
+
     `environment` is added to ours. Raises CliError with the program's own last line.
     """
     done = subprocess.run(
         [*PROGRAM, *words],
-        env={**os.environ, **(environment or {})},
+        env={**_of_running(), **os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -34,6 +37,11 @@ def administrate(*words: str, environment: Mapping[str, str] | None = None) -> s
     if done.returncode != 0:
         raise CliError(_last_line(done.stderr) or f"`{' '.join(words)}` ended with no word")
     return done.stdout.strip()
+
+
+def _of_running() -> Mapping[str, str]:
+    running = running_of(read(ClientSettings))
+    return {} if running is None else running.environment
 
 
 def _last_line(text: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.cli.exits import CliError
+from orchestrator.running import Running, find_running
 
 CONFIG = "ORCHESTRATOR_CONFIG"
 TOKEN_FILE = "token"
@@ -66,8 +67,24 @@ SettingsType = TypeVar("SettingsType", bound=ClientSettings)
 
 
 def read_settings() -> ClientSettings:
-    """Gives the client's settings. Raises CliError with one sentence when they cannot be read."""
-    return read(ClientSettings)
+    """Gives the client's settings. Raises CliError with one sentence when they cannot be read.
+
+    Where they do not say which server, it is the one that `up` runs on this machine.
+    """
+    found = read(ClientSettings)
+    running = running_of(found)
+    if running is None:
+        return found
+    url = running.setting("api_url") or found.api_url
+    return found.model_copy(update={"api_url": url, "data_dir": running.data})
+
+
+def running_of(settings: ClientSettings) -> Running | None:
+    """Gives the system that `up` runs on this machine, where the settings name no other."""
+    told = settings.model_fields_set
+    if "api_url" in told:
+        return None
+    return find_running(settings.data_dir if "data_dir" in told else None)
 
 
 def read(kind: type[SettingsType]) -> SettingsType:
@@ -78,7 +95,10 @@ def read(kind: type[SettingsType]) -> SettingsType:
         first = error.errors()[0]
         name = ".".join(str(one) for one in first["loc"])
         raise CliError(f"setting {name} cannot be used: {first['msg']}") from error
-    return found.model_copy(update={"data_dir": found.data_dir.expanduser()})
+    directory = found.data_dir.expanduser()
+    if directory == found.data_dir:
+        return found  # a copy would say of a default that it was set
+    return found.model_copy(update={"data_dir": directory})
 
 
 def _config_file() -> dict[str, Any]:

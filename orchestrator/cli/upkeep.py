@@ -12,7 +12,13 @@ from rich.text import Text
 
 from orchestrator.cli.administration import administrate
 from orchestrator.cli.console import Output, notes, plain_table, print_json, print_lines, results
-from orchestrator.cli.settings import CONFIG, read_settings
+from orchestrator.cli.settings import (
+    CONFIG,
+    ClientSettings,
+    read,
+    read_settings,
+    running_of,
+)
 from orchestrator.cli.terminal import say
 from orchestrator.cli.words import read_duration
 
@@ -79,4 +85,5 @@ def _source(name: str) -> str:
         with open(path, "rb") as file:
             if name in {key.lower() for key in tomllib.load(file)}:
                 return "file"
-    return "default"
+    running = running_of(read(ClientSettings))
+    return "default" if running is None or running.setting(name) is None else "the running up"

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from orchestrator.core.status import Status
 
 T = TypeVar("T")
-SEARCHED = 5_000
+SEARCHED = 3_000
 """Rows that one page of a list looks through for what has no index, and up to which lists count."""
 
 

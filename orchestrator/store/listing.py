@@ -41,15 +41,23 @@ class Walk:
 
     where: Where
     entity: bool = False  # the index of `entity_touch`, else one of `command_entity`
+    few: bool = (
+        False  # found by their ids, in no order: never by a walk through all in the list's order
+    )
 
     def newest(self, cursor: str | None, most: int, *, whole: bool) -> sa.Subquery:
         """Gives up to so many rows after the cursor: their keys, or with `whole` all that can be looked for."""
-        at, one = (_e.created_at, _e.root_id) if self.entity else (_c.created_at, _c.command_id)
+        at: sa.ColumnElement[Any] = _e.created_at if self.entity else _c.created_at
+        one: sa.ColumnElement[Any] = _e.root_id if self.entity else _c.command_id
         keys = sa.select(at.label("created_at"), one.label("command_id")).where(*self.where)
         if self.entity:
             keys = keys.distinct()  # a tree may be about a vm and about a disk of one id
+        if self.few:
+            found = keys.limit(OUTSIDE).subquery()
+            keys = sa.select(found)
+            at, one = found.c.created_at, found.c.command_id
         walked = keys.where(*_before(cursor, at, one)).order_by(at.desc(), one.desc()).limit(most)
-        if self.entity and whole:
+        if (self.entity or self.few) and whole:
             found = walked.subquery()
             rows = sa.select(*LOOKED_AT).join(found, found.c.command_id == _c.command_id)
             return rows.subquery()
@@ -174,25 +182,26 @@ def _split(query: CommandQuery) -> tuple[list[Walk], list[str]]:
     asked = dict(_named(query, _c))
     left = list(asked)
 
-    def walk(*names: str) -> tuple[list[Walk], list[str]]:
+    def by(*names: str) -> tuple[list[Walk], list[str]]:
         where = [asked[name] for name in names if name in asked]
-        return [Walk([*where, IS_ROOT])], [one for one in left if one not in names]
+        walk = Walk([*where, IS_ROOT], few="external" in names)
+        return [walk], [one for one in left if one not in names]
 
     if query.entity:
         left.remove("entity")
         return [Walk(list(_about(query.entity)), entity=True)], left
     for name in ("external", "id", "correlation_id"):
         if name in asked:
-            return walk(name)
+            return by(name)
     is_rare = query.statuses and Status.SUCCEEDED not in query.statuses
     if query.owner and not is_rare:
-        return walk("owner", "owner_type")
+        return by("owner", "owner_type")
     if query.kind and not is_rare:
-        return walk("kind")
+        return by("kind")
     if query.statuses:
         left.remove("statuses")
         return [Walk(_of_status(one, query.statuses)) for one in query.statuses], left
-    return walk()
+    return by()
 
 
 def _of_status(status: Status, among: tuple[Status, ...]) -> Where:
@@ -243,8 +252,8 @@ def _named(query: CommandQuery, c: Any) -> Iterator[tuple[str, sa.ColumnElement[
     if query.entity:
         yield "entity", c.root_id.in_(sa.select(_e.root_id).where(*_about(query.entity)))
     if query.external_id:
-        tasks = sa.select(async_task.c.root_id).where(async_task.c.external_id == query.external_id)
-        yield "external", c.root_id.in_(sa.select(tasks.limit(OUTSIDE).subquery()))
+        # Only a root is listed by its id, and only that has an index.
+        yield "external", (c.root_id if query.parts else c.command_id).in_(_outside(query))
     if query.id_prefix:
         yield "id", c.command_id.between(*prefix_range(query.id_prefix))
     if query.text:
@@ -253,6 +262,12 @@ def _named(query: CommandQuery, c: Any) -> Iterator[tuple[str, sa.ColumnElement[
         is_bad = c.action_state.in_([Status.FAILED.value, Status.STOPPED.value, ATTENTION.value])
         says = sa.func.lower(c.message).contains(query.error.lower(), autoescape=True)
         yield "error", sa.and_(says, is_bad)
+
+
+def _outside(query: CommandQuery) -> sa.Select[Any]:
+    """Gives the roots of the trees that a task of that outside id belongs to."""
+    tasks = sa.select(async_task.c.root_id).where(async_task.c.external_id == query.external_id)
+    return sa.select(tasks.limit(OUTSIDE).subquery())
 
 
 def _in_statuses(query: CommandQuery, c: Any) -> sa.ColumnElement[bool]:

@@ -34,9 +34,11 @@ RINGS: dict[str, set[str]] = {
     "orchestrator.testing": {
         *PURE, "orchestrator.app", "orchestrator.engine", "orchestrator.store",
     },
+    "orchestrator.running": set(),
     "orchestrator.client": {"orchestrator.client", "httpx"},
     "orchestrator.cli": {
-        *PURE, "orchestrator", "orchestrator.cli", "orchestrator.client", "orchestrator.monitor", "typer", "click",
+        *PURE, "orchestrator", "orchestrator.running", "orchestrator.cli", "orchestrator.client",
+        "orchestrator.monitor", "typer", "click",
         "rich", "httpx", "httpx_sse", "psutil", "redis", "pydantic_settings",
     },
     "adapters.vdsm": {

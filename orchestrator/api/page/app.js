@@ -8,7 +8,7 @@ import { LocksView } from "./locks-view.js";
 import { Notices } from "./notices.js";
 import { Pace } from "./pace.js";
 import { Shell } from "./shell.js";
-import { SignIn } from "./sign-in.js";
+import { SignIn, signInByLink } from "./sign-in.js";
 import { WorkersView } from "./workers-view.js";
 
 const RETRY_MS = 3000;
@@ -165,4 +165,5 @@ class App {
   }
 }
 
+await signInByLink();
 new App().start();

@@ -42,3 +42,11 @@ export class SignIn {
     await this.#onDone();
   }
 }
+
+/** Signs in by what a sign-in link carries behind its #, and takes that out of the address, the history included. */
+export async function signInByLink() {
+  const secret = /^#sign-in=([\w-]+)$/.exec(location.hash)?.[1];
+  if (!secret) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  await api.signIn(secret).catch(() => {});  // too late: the form asks
+}

@@ -11,7 +11,9 @@ from typing import Annotated, assert_never
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
+from orchestrator.cli.access import sign_in_link
 from orchestrator.cli.console import notes, results
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.settings import StackSettings, read
@@ -21,6 +23,8 @@ from orchestrator.cli.up.logs import OWN, TerminalLog
 from orchestrator.cli.up.parts import Wish
 from orchestrator.cli.up.ports import HERE, is_free
 from orchestrator.cli.up.stack import Stack
+from orchestrator.core.redaction import without_passwords
+from orchestrator.running import announce
 
 DEFAULT_PORT = 8080
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
@@ -79,6 +83,7 @@ def _run(wish: Wish) -> None:
         before = {one: signal.signal(one, end) for one in END_SIGNALS}
         try:
             stack.start()
+            announce(stack.wish.data, stack.environment)
             _print_places(stack)
             stop.wait()
         except KeyboardInterrupt:  # while things were starting
@@ -96,11 +101,14 @@ def _print_places(stack: Stack) -> None:
     table.add_row("API", f"{places.api_url}/api/v1")
     if places.flower_url:
         table.add_row("Flower", places.flower_url)
-    table.add_row("broker", f"{places.broker_url} ({stack.describe_broker()})")
+    broker = without_passwords(places.broker_url)
+    table.add_row("broker", f"{broker} ({stack.describe_broker()})")
     table.add_row("data", str(stack.wish.data))
     table.add_row("token", str(stack.wish.data / "token"))
-    results().print(table)
-    results().print("[bold green]✓ ready[/] · Ctrl-C stops everything")
+    table.add_row("sign in", sign_in_link(places.api_url, stack.environment))
+    console = results()
+    console.print(table, soft_wrap=True)  # a link is of use in one piece
+    console.print(Text.assemble(("✓ ready", "bold green"), " · Ctrl-C stops everything"))
 
 
 def _alone(one: One, data: Path, host: str, port: int | None) -> Part:

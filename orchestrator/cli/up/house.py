@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import psutil
 
 from orchestrator.cli.exits import CliError
 from orchestrator.cli.up.ports import free_port
+from orchestrator.running import LOCK_FILE
 
-LOCK_FILE = "up.lock"
+LOCK_TRIES = 4  # who only looks whether a system is up holds the lock for a moment
 STATE_FILE = "up.json"
 PATIENCE_S = 5.0
 
@@ -42,19 +44,25 @@ class House:
             raise CliError(
                 f"data directory {self.directory} cannot be used: {error.strerror}"
             ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._take_lock():
             holder = os.pread(self._lock, 20, 0).decode().strip() or "unknown"
             os.close(self._lock)
             raise CliError(
                 f"another `orchestrator up` (process {holder}) runs on {self.directory};"
                 " stop it, or choose another directory with --data"
-            ) from None
+            )
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
         self._state = _read(self.directory / STATE_FILE)
         return self._end_leftovers()
+
+    def _take_lock(self) -> bool:
+        for _ in range(LOCK_TRIES):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.05)
+        return False
 
     def leave(self) -> None:
         """Gives the directory back."""
