@@ -25,6 +25,8 @@ class Effect(StrEnum):
     FLIP_SPM = "flip_spm"  # stop being the pool's manager, then go on
     FAIL_WORK = "fail_work"  # fail with `code` after the share `at` of the work (default 0.5)
     SLOW_WORK = "slow_work"  # wait `seconds` before the work begins
+    DEAF_WORK = "deaf_work"  # go on to the end of the work, whoever asks to stop it
+    FAIL_UNDO = "fail_undo"  # fail to undo what a task did; its verb is "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adapters.vdsm.simulator.faults import Faults
+from adapters.vdsm.simulator.faults import Effect, Faults
 from adapters.vdsm.simulator.jobs import Jobs, Tell
 from adapters.vdsm.simulator.locks import VERB_WAIT_S, ResourceLocks
 from adapters.vdsm.simulator.machines import Machines
@@ -89,6 +89,8 @@ class Host:
 
     def undo(self, record: Recovery) -> None:
         """Takes back what a failed or interrupted task left, as its record says."""
+        if self.faults.strike("undo", record, Effect.FAIL_UNDO):
+            raise RefusalError(100, "General Exception: ('the undo failed',)")
         match record.get("name"):
             case "remove_volume":
                 self.storage.remove_volume(record["domain"], record["image"], record["volume"])

@@ -13,6 +13,7 @@ from adapters.vdsm.simulator.refusal import AbortedError, RefusalError
 from adapters.vdsm.simulator.tasks import TaskManager
 from adapters.vdsm.simulator.work import Effort, Work
 
+FORGOTTEN_AFTER_S = 3600.0
 Tell = Callable[[str, dict[str, Any]], None]
 """Sends an event: its name and its parameters."""
 
@@ -26,6 +27,7 @@ class Job:
     effort: Effort
     status: str = "pending"
     error: dict[str, Any] | None = None
+    ended_at: float | None = None
 
     def info(self) -> dict[str, Any]:
         """Gives the job's public form; progress is absent before the work begins."""
@@ -65,7 +67,13 @@ class Jobs:
     def infos(self, job_type: str | None, job_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Gives the jobs asked for; no ids means all, unknown ids are absent."""
         wanted = set(job_ids)
+        forgotten = time.monotonic() - FORGOTTEN_AFTER_S
         with self._lock:
+            self._jobs = {
+                key: one
+                for key, one in self._jobs.items()
+                if one.ended_at is None or one.ended_at > forgotten
+            }
             return {
                 job.id: job.info()
                 for job in self._jobs.values()
@@ -93,6 +101,7 @@ class Jobs:
             finally:
                 for lock in work.locks:
                     self._locks.release(lock.name, shared=lock.shared)
+                job.ended_at = time.monotonic()
                 notify_time = int(time.monotonic() * 1000)
                 self._tell(f"|jobs|status|{job.id}", {**job.info(), "notify_time": notify_time})
 

@@ -33,6 +33,7 @@ class Rpc:
     def __init__(self, host: Host) -> None:
         self.host = host
         self._lock = threading.Lock()
+        self._is_dead = False
         self._log = (host.directory / "calls.log").open("a", buffering=1)
         self._verbs: dict[str, Verb] = {
             **host_verbs(host),
@@ -50,7 +51,11 @@ class Rpc:
             message = json.loads(body)
         except ValueError:
             return [_error(None, -32700, "Parse error")]
+        if self._is_dead:
+            return []
         if isinstance(message, list):
+            # The thread that sends VDSM's replies dies of a batch without any, until VDSM is restarted.
+            self._is_dead = not any(isinstance(one, dict) and "id" in one for one in message)
             replies = [reply for one in message for reply in self._one(one)]
             # VDSM runs a batch of several and then fails to encode the list of their replies.
             return replies if len(message) == 1 else []

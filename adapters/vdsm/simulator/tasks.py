@@ -197,11 +197,17 @@ class TaskManager:
         except Exception as error:  # as VDSM: whatever else a job raises is code 100
             self._roll_back(task, 100, str(error))
         else:
-            with self._lock:
-                task.code, task.message = 0, "1 jobs completed successfully"
-                task.finished_at = time.monotonic()
-                self._move(task, "finished")
+            if effort.aborted.is_set():  # it was never heard; the manager aborts after the job
+                self._roll_back(task, 411, "shutting down")
+            else:
+                self._finish(task)
         self._free(task)
+
+    def _finish(self, task: Task) -> None:
+        with self._lock:
+            task.code, task.message = 0, "1 jobs completed successfully"
+            task.finished_at = time.monotonic()
+            self._move(task, "finished")
 
     def _roll_back(self, task: Task, code: int, text: str) -> None:
         with self._lock:

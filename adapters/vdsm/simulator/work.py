@@ -47,14 +47,16 @@ class Effort:
         self._params = params
         self._bytes_per_s = bytes_per_s
         self._fault = faults.strike(verb, params, Effect.FAIL_WORK)
+        self.is_deaf = faults.strike(verb, params, Effect.DEAF_WORK) is not None
 
     def begin(self) -> Pace:
         """Begins the work, later if a fault says so, and gives its pace."""
         slow = self._faults.strike(self._verb, self._params, Effect.SLOW_WORK)
-        if slow is not None and self.aborted.wait(slow.seconds):
+        heard = threading.Event() if self.is_deaf else self.aborted
+        if slow is not None and heard.wait(slow.seconds):
             raise AbortedError
         self.advance(0, 1)
-        return Pace(self._bytes_per_s, self.aborted)
+        return Pace(self._bytes_per_s, heard)
 
     def advance(self, done: int, total: int) -> None:
         """Notes how far the work is; this is where an injected failure strikes."""

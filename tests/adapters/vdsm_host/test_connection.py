@@ -130,6 +130,45 @@ def test_requests_are_taken_at_both_destinations(client: ForeignClient) -> None:
     assert json.loads(answer[2])["result"] is True
 
 
+def test_a_reply_goes_to_everybody_who_listens_there(target: Target, client: ForeignClient) -> None:
+    other = target.client()
+    other.subscribe(client.queue)
+    assert other.result("Host.ping2") is True
+
+    assert client.result("Host.ping2") is True
+
+    heard = other.receive()
+    assert heard is not None
+    assert heard[1]["destination"] == client.queue
+    other.close()
+
+
+def test_a_reply_to_nobody_is_lost(client: ForeignClient) -> None:
+    queue, client.queue = client.queue, "nobody.is.here"
+    client.request({"jsonrpc": "2.0", "method": "Host.ping2", "params": {}, "id": "one"})
+    client.queue = queue
+
+    assert client.result("Host.ping2") is True
+    assert client.others == []
+
+
+def test_empty_lines_are_beats(client: ForeignClient) -> None:
+    client.stream.sendall(b"\n\r\n\n")
+
+    assert client.result("Host.ping2") is True
+
+
+def test_a_body_without_a_length_ends_at_its_null(client: ForeignClient) -> None:
+    body = b'{"jsonrpc": "2.0", "method": "Host.ping2", "params": {}, "id": "one"}'
+    head = f"SEND\ndestination:jms.topic.vdsm_requests\nreply-to:{client.queue}\n\n".encode()
+
+    client.stream.sendall(head + body + b"\0")
+
+    answer = client.receive()
+    assert answer is not None
+    assert json.loads(answer[2])["result"] is True
+
+
 def test_an_ended_subscription_gets_nothing(client: ForeignClient) -> None:
     subscription = client.subscribe("our.test")
 

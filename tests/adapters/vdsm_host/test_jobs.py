@@ -143,6 +143,19 @@ def test_the_end_of_a_job_is_an_event(storage: Storage, target: Target) -> None:
     assert {"id", "description", "job_type", "notify_time"} <= set(event)
 
 
+def test_the_failure_of_a_job_is_an_event_too(storage: Storage, target: Target) -> None:
+    source, destination = storage.create(), storage.create()
+    listening = target.client()
+    listening.subscribe(EVENTS)
+    listening.result("Host.ping2")
+
+    job_id = _copy(storage, source, destination, 77)
+
+    event = _event(listening, f"|jobs|status|{job_id}")
+    listening.close()
+    assert (event["status"], event["error"]["code"]) == ("failed", 911)
+
+
 def test_a_second_verb_on_an_image_answers_when_the_first_has_ended(
     storage: Storage, target: Target
 ) -> None:

@@ -82,6 +82,13 @@ def test_an_impossible_task_id_is_1000(client: ForeignClient, task_id: str) -> N
     assert (code, text) == (1000, f"Invalid parameter: 'taskID={task_id}'")
 
 
+def test_a_task_id_that_is_no_text_is_a_general_error(client: ForeignClient) -> None:
+    code, text = client.refusal("Task.getStatus", {"taskID": 7})
+
+    assert code == 100
+    assert "argument of type 'int' is not iterable" in text
+
+
 def test_listings_are_maps_by_task(client: ForeignClient) -> None:
     statuses = client.result("Host.getAllTasksStatuses")
     infos = client.result("Host.getAllTasksInfo")
