@@ -84,7 +84,7 @@ def _facts(command: Json) -> Table:
     counts = command.get("parts_by_status") or {}
     rows += [
         ("took", None if took is None else clock(took)),
-        ("progress", percent(command["progress"])),
+        ("progress", _progress(command)),
         ("attempts", command["attempt"] or None),
         ("parts", ", ".join(f"{n} {status}" for status, n in counts.items())),
         ("parameters", _json(command.get("parameters"))),
@@ -95,6 +95,11 @@ def _facts(command: Json) -> Table:
         if value not in (None, ""):
             table.add_row(name, Text(str(value)))
     return table
+
+
+def _progress(command: Json) -> str:
+    shown = (percent(command["progress"]), command.get("progress_note"))
+    return "  ".join(one for one in shown if one)
 
 
 def _json(value: Any) -> str | None:

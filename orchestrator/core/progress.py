@@ -30,6 +30,15 @@ def progress_of(command: CommandEntity, over_leaves: float | None) -> float | No
     return command.progress  # its own: a leaf's, or a vendor's word about a task with sub-tasks
 
 
+def note_on(command: CommandEntity) -> str | None:
+    """Says in words where what is shown may fall without an undoing: it is a mean that gets wider."""
+    if command.mode is not None or not command.parts or command.progress is not None:
+        return None
+    if command.status in FINAL:
+        return None
+    return f"mean of its {command.parts} sub-tasks so far; falls when one is added"
+
+
 def roll_up(tree: Iterable[CommandEntity]) -> dict[str, float]:
     """Gives the weighted mean below each command with parts.
 

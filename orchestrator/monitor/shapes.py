@@ -38,6 +38,7 @@ class CommandView(TypedDict):
     parts: int
     pending: int
     progress: float | None
+    progress_note: str | None
     outcome: str | None
     stopping: str | None
     message: str | None

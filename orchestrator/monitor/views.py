@@ -10,7 +10,7 @@ from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
 from orchestrator.core.ports import LockRow, Trouble, WorkerRow
-from orchestrator.core.progress import progress_of
+from orchestrator.core.progress import note_on, progress_of
 from orchestrator.monitor.actions import actions
 from orchestrator.monitor.shapes import (
     CommandView,
@@ -57,6 +57,7 @@ def command_view(
         "parts": command.parts,
         "pending": command.pending,
         "progress": progress_of(command, over_leaves),
+        "progress_note": note_on(command),
         "outcome": command.outcome and command.outcome.value,
         "stopping": command.stopping and command.stopping.value,
         "message": command.message,

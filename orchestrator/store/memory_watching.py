@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, touches_of
 from orchestrator.core.ports import Straggler
-from orchestrator.core.progress import share_done
+from orchestrator.core.progress import roll_up
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
 from orchestrator.core.status import FINAL, Status
 from orchestrator.store.memory_books import Books
@@ -108,22 +108,17 @@ class MemoryWatching:
         return _counts(self.get_all(self.books.parts.get(parent_id, ())))
 
     def progress(self, ids: Collection[str]) -> dict[str, float]:
-        found = {}
-        for one in ids:
-            leaves = [(share_done(leaf), leaf.weight) for leaf in self._leaves(one)]
-            weight = sum(weight for _, weight in leaves)
-            if weight:
-                found[one] = sum(share * weight for share, weight in leaves) / weight
-        return found
+        means = {one: roll_up(self._below(one)).get(one) for one in ids}
+        return {one: mean for one, mean in means.items() if mean is not None}
 
-    def _leaves(self, top: str) -> Iterable[CommandEntity]:
-        stack = [top]
+    def _below(self, top: str) -> list[CommandEntity]:
+        found, stack = list[CommandEntity](), [top]
         while stack:
             command = self.books.commands.get(stack.pop())
-            if command is not None and not command.parts:
-                yield command
-            elif command is not None:
+            if command is not None:
+                found.append(command)
                 stack.extend(self.books.parts.get(command.command_id, ()))
+        return found
 
     def deeds(self, query: AuditQuery) -> Page[Deed]:
         last = int(query.cursor) if query.cursor else len(self.books.audit) + 1

@@ -20,6 +20,7 @@ from orchestrator.store.types import Id, Instant
 
 _c, _s, _t = command_entity.c, command_sequence.c, async_task.c
 
+LATE_AT, LATE_FROM = 20, "a"  # where an id tells that its part was added: see `late_part_id`
 
 SHARE = sa.case(
     (_c.action_state == Status.SUCCEEDED.value, 1.0),
@@ -106,15 +107,23 @@ class Watching(Listing):
         return {Status(row[0]): row[1] for row in rows if row[0] in STATUSES}
 
     def progress(self, ids: Collection[str]) -> dict[str, float]:
-        """Gives how far these composite commands are, 0 to 1: the mean over their leaves."""
+        """Gives how far these composite commands are, 0 to 1: the mean over what counts below them.
+
+        It is the rule of `orchestrator.core.progress.roll_up`. Where all leaves of a tree count, they are read
+        as the range of ids that they are; elsewhere, and for parts, what counts is searched for level by level.
+        """
         roots = [one for one in ids if is_root(one)]
-        parts = [one for one in ids if not is_root(one)]
-        found: dict[str, float] = {}
+        rest = [one for one in ids if not is_root(one)]
+        found: dict[str, float | None] = {}
         with self.reading() as connection:
-            for statement in (_progress_of_roots(roots), _progress_of_parts(parts)):
-                rows = connection.execute(statement) if statement is not None else ()
-                found.update({row[0]: float(row[1]) for row in rows if row[1] is not None})
-        return found
+            for root, mean, is_mixed in connection.execute(_of_roots(roots)) if roots else ():
+                if is_mixed:
+                    rest.append(root)
+                else:
+                    found[root] = mean
+            if rest:
+                found.update({row[0]: row[1] for row in connection.execute(_of_parts(rest))})
+        return {one: float(mean) for one, mean in found.items() if mean is not None}
 
     def find_tasks(self, query: TaskQuery) -> Page[TaskEntity]:
         """Lists async tasks, newest first."""
@@ -142,33 +151,44 @@ class Watching(Listing):
         return Page(tuple(found[: query.limit]), None if more is None else write_cursor(more))
 
 
-def _progress_of_roots(ids: list[str]) -> sa.Select[Any] | None:
-    if not ids:
-        return None
+def _of_roots(ids: list[str]) -> sa.Select[Any]:
+    """Gives for each root the mean over its leaves, and whether the tree holds what may not count."""
     trees = [_c.command_id.between(*range_of_parts(one)) for one in ids]
+    leaf_weight = sa.case((_c.parts == 0, _c.weight), else_=0)
+    mean = sa.func.sum(SHARE * leaf_weight) / sa.func.nullif(sa.func.sum(leaf_weight * 1.0), 0.0)
+    was_added = sa.func.substr(sa.cast(_c.command_id, sa.Text), LATE_AT, 1) >= LATE_FROM
+    is_task_with_sub_tasks = sa.and_(_c.mode.is_(None), _c.parts > 0)
+    is_mixed = sa.func.max(sa.case((sa.or_(was_added, is_task_with_sub_tasks), 1), else_=0))
     return (
-        sa.select(_c.root_id, MEAN)
-        .where(sa.or_(*trees), _c.root_id.in_(ids), _c.parts == 0)
+        sa.select(_c.root_id, mean, is_mixed)
+        .where(sa.or_(*trees), _c.root_id.in_(ids))
         .group_by(_c.root_id)
     )
 
 
-def _progress_of_parts(ids: list[str]) -> sa.Select[Any] | None:
-    """A part's leaves lie among those of its whole tree: they are searched for level by level."""
-    if not ids:
-        return None
+def _of_parts(ids: list[str]) -> sa.Select[Any]:
+    """Goes down from each command to what counts: planned parts, or added ones where nothing was planned."""
+    beside = command_sequence.alias("beside")
+    has_plan = sa.exists().where(
+        beside.c.sequence_id == _s.sequence_id, beside.c.order_in_sequence >= 0
+    )
+    counts = sa.or_(_s.order_in_sequence >= 0, sa.not_(has_plan))
     below = (
         sa.select(_s.sequence_id.label("top"), _s.entity_id)
-        .where(_s.sequence_id.in_(ids))
+        .where(_s.sequence_id.in_(ids), counts)
         .cte("below", recursive=True)
     )
+    # A task outside counts by its own word, whatever hangs below it.
     below = below.union_all(
-        sa.select(below.c.top, _s.entity_id).join(below, _s.sequence_id == below.c.entity_id)
+        sa.select(below.c.top, _s.entity_id)
+        .join(command_entity, _c.command_id == below.c.entity_id)
+        .join(command_sequence, _s.sequence_id == _c.command_id)
+        .where(_c.mode.is_not(None), counts)
     )
     return (
         sa.select(below.c.top, MEAN)
         .join(below, _c.command_id == below.c.entity_id)
-        .where(_c.parts == 0)
+        .where(sa.or_(_c.parts == 0, _c.mode.is_(None)))
         .group_by(below.c.top)
     )
 

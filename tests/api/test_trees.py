@@ -137,3 +137,39 @@ def test_a_tree_may_be_added_where_one_task_may_and_nowhere_else(
     refused = rival.post(TASKS, json={**CLONE, "parent": closed["id"]})
     assert refused.status_code in (403, 404)
     assert rival.post(TASKS, json={**CLONE, "vendor": "acme"}).status_code == 403
+
+
+def test_where_a_bar_may_fall_the_view_says_so_in_words(
+    vendor: httpx.Client, viewer: httpx.Client, stage: Stage
+) -> None:
+    task = vendor.post(TASKS, json={"description": "silent"}).json()["id"]
+    stage.play()
+
+    def seen() -> list[tuple[float | None, str | None]]:
+        shown = viewer.get(f"/api/v1/commands/{task}").json()
+        listed = viewer.get("/api/v1/commands", params={"limit": 500}).json()["items"]
+        tree = viewer.get(f"/api/v1/commands/{task}/tree").json()
+        return [
+            (one["progress"], one["progress_note"])
+            for one in (shown, tree, *listed)
+            if one["id"] == task
+        ]
+
+    alone = seen()
+    first = vendor.post(TASKS, json={"description": "a", "parent": task}).json()["id"]
+    stage.play()
+    vendor.patch(f"{TASKS}/{first}", json={"progress": 0.8})
+    one = seen()
+    vendor.post(TASKS, json={"description": "b", "parent": task})
+    stage.play()
+    two = seen()
+    vendor.patch(f"{TASKS}/{task}", json={"progress": 0.7})
+    told = seen()
+    vendor.post(TASKS, json={"description": "c", "parent": task})
+    stage.play()
+
+    words = "mean of its {} sub-tasks so far; falls when one is added"
+    assert alone == [(None, None)] * 3
+    assert one == [(0.8, words.format(1))] * 3
+    assert two == [(0.4, words.format(2))] * 3
+    assert told == seen() == [(0.7, None)] * 3

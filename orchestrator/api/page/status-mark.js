@@ -42,5 +42,6 @@ export class ProgressBar {
     setAttribute(this.#bar, "aria-valuenow", known);
     this.#value.style.width = `${known ?? 0}%`;
     setText(this.#figure, known === null ? "" : `${known}%`);
+    this.element.title = command.progress_note ?? "";
   }
 }
