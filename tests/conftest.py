@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,17 @@ def broker_url(redis_server_url: str) -> Iterator[str]:
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
     return services.free_port()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Gives a certificate of 127.0.0.1 and its key."""
+    if services.find_program("openssl") is None:
+        pytest.skip("openssl is not installed; it makes the server's certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    made, key = folder / "server.pem", folder / "server.key"
+    about = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(made)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subprocess.run([*command, *about, *files], check=True, capture_output=True)
+    return made, key

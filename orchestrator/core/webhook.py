@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.entity import TaskEntity
+from orchestrator.core.errors import ConflictError
+from orchestrator.core.external import UNDO, VENDOR_SYSTEM
+from orchestrator.core.status import TaskState
 
 DELAYS = tuple(timedelta(seconds=one) for one in (5, 30, 120, 600, 3_600, 14_400, 64_800))
 """How long to wait after each failed try: eight tries in a day."""
@@ -61,6 +68,8 @@ class Delivery:
     delivery_id: str
     endpoint_id: str
     vendor: str
+    task_id: str
+    attempt: int
     news: str
     body: str
     status: DeliveryStatus
@@ -97,6 +106,68 @@ class Webhooks(Protocol):
 
     def send_again(self, delivery_id: str, vendor: str | None = None, *, actor: str) -> None:
         """Begins a delivery anew that was given up. Raises NotFoundError."""
+
+    # what the scheduler needs to deliver
+    def note_news(self, endpoints: Sequence[Endpoint]) -> int:
+        """Notes a delivery for all that these endpoints were not told yet; says how many there were."""
+
+    def due(self, vendor: str, limit: int) -> list[Delivery]:
+        """Gives what is to be sent to a vendor now, the oldest first."""
+
+    def note_try(self, delivery: Delivery, problem: str | None) -> None:
+        """Notes how a try went: delivered, or what was wrong and when to try again, if at all."""
+
+    def forget(self, before: datetime) -> int:
+        """Deletes what was delivered or given up before then, of tasks that are over; says how many."""
+
+
+def news_of(task: TaskEntity) -> frozenset[News]:
+    """Gives what there is to tell of a vendor's task as it stands. So nothing is lost, whenever it is looked at."""
+    if task.system != VENDOR_SYSTEM or task.state is not TaskState.POLLING:
+        return frozenset()
+    found = {News.STOP} if task.stop_requested else set()
+    if task.status is TaskStatus.RUNNING:
+        is_undo = task.verb.endswith(UNDO)
+        if is_undo:
+            found.add(News.UNDO)
+        elif not task.stop_requested:
+            found.add(News.OFFERED)
+    return frozenset(found)
+
+
+def topics_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """Gives the topics that an endpoint is told of, their undoing included; none means all."""
+    return (*endpoint.topics, *(topic + UNDO for topic in endpoint.topics))
+
+
+def body_of(news: str, command_id: str, topic: str, attempt: int, now: datetime) -> str:
+    """Gives what is sent: of which task there is news; what it is about is asked of us."""
+    about = {"id": command_id, "topic": topic, "attempt": attempt}
+    return json.dumps({"type": news, "timestamp": now.isoformat(), "data": about})
+
+
+def after_try(delivery: Delivery, problem: str | None, now: datetime) -> Delivery:
+    """Gives the delivery as it stands after a try, which succeeded unless there was a problem."""
+    tries = delivery.tries + 1
+    again = next_try(tries, now) if problem else None
+    failed = DeliveryStatus.WAITING if again else DeliveryStatus.DEAD
+    return replace(
+        delivery,
+        status=failed if problem else DeliveryStatus.DELIVERED,
+        tries=tries,
+        problem=problem,
+        wake_at=again or now,
+        changed_at=now,
+    )
+
+
+def check_may_have_more(vendor: str, count: int) -> None:
+    """Raises ConflictError when a vendor with so many endpoints may not have another."""
+    if count >= MOST_ENDPOINTS:
+        raise ConflictError(
+            f"the vendor {vendor!r} has {MOST_ENDPOINTS} webhooks, the most that it may;"
+            " remove one first"
+        )
 
 
 def next_try(tries: int, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from orchestrator.core.access import Grant
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.ports import OpenDoor, WorkerRow
+from orchestrator.core.webhook import Delivery, Endpoint
 from orchestrator.store.memory_locks import MemoryLocks
 
 
@@ -31,4 +32,6 @@ class Books:
     doors: dict[str, OpenDoor] = field(default_factory=dict)
     workers: dict[str, WorkerRow] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
     audit: list[Deed] = field(default_factory=list)

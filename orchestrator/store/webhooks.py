@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,17 +14,19 @@ import sqlalchemy as sa
 
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.audit import Deed
-from orchestrator.core.errors import ConflictError, NotFoundError
+from orchestrator.core.errors import NotFoundError
 from orchestrator.core.external import UNDO, VENDOR_SYSTEM
 from orchestrator.core.status import TaskState
 from orchestrator.core.webhook import (
-    MOST_ENDPOINTS,
     OLD_SECRET_FOR,
     Delivery,
     DeliveryStatus,
     Endpoint,
     News,
-    next_try,
+    after_try,
+    body_of,
+    check_may_have_more,
+    topics_of,
 )
 from orchestrator.store.auditing import write_deed
 from orchestrator.store.sql import SqlStore
@@ -42,7 +44,7 @@ STANDS = {
     News.STOP: _t.stop_requested.is_(True),
     News.UNDO: sa.and_(_t.status == TaskStatus.RUNNING.value, _undoes),
 }
-"""How a task stands of which there is that news. So nothing is lost, whenever it is looked at."""
+"""How a task stands of which there is that news: `news_of`, in SQL."""
 
 
 class SqlWebhooks:
@@ -63,20 +65,7 @@ class SqlWebhooks:
         actor: str = "engine",
     ) -> Endpoint:
         """Makes an endpoint with a new secret. Raises ConflictError when the vendor has too many."""
-        if len(self.endpoints(vendor)) >= MOST_ENDPOINTS:
-            raise ConflictError(
-                f"the vendor {vendor!r} has {MOST_ENDPOINTS} webhooks, the most that it may;"
-                " remove one first"
-            )
-        made = Endpoint(
-            endpoint_id=str(uuid4()),
-            vendor=vendor,
-            url=url,
-            news=tuple(news),
-            topics=tuple(topics),
-            secret=_new_secret(),
-            created_at=self._store.now(),
-        )
+        made = new_endpoint(vendor, url, news, topics, self._store.now())
         values = {
             "endpoint_id": made.endpoint_id,
             "vendor": vendor,
@@ -87,6 +76,12 @@ class SqlWebhooks:
             "created_at": made.created_at,
         }
         with self._store.writing() as connection:
+            # One after the other: those who count at the same time would each find room for one more.
+            if connection.dialect.name == "postgresql":
+                key = sa.func.hashtext(f"webhooks of {vendor}")
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            known = sa.select(sa.func.count()).where(_e.vendor == vendor)
+            check_may_have_more(vendor, connection.execute(known).scalar_one())
             connection.execute(sa.insert(webhook_endpoint).values(**values))
             self._note_deed(connection, actor, "webhook add", f"{vendor} {url}")
         return made
@@ -107,7 +102,7 @@ class SqlWebhooks:
     def rotate(self, endpoint_id: str, *, actor: str = "engine") -> Endpoint:
         """Gives an endpoint a new secret; for a day both sign. Raises NotFoundError."""
         until = self._store.now() + OLD_SECRET_FOR
-        values = {"old_secret": _e.secret, "old_until": until, "secret": _new_secret()}
+        values = {"old_secret": _e.secret, "old_until": until, "secret": new_secret()}
         return self._set(endpoint_id, actor, "webhook rotate", **values)
 
     def _set(self, endpoint_id: str, actor: str, verb: str, **values: Any) -> Endpoint:
@@ -165,14 +160,13 @@ class SqlWebhooks:
             sa.not_(told),
         )
         if endpoint.topics:
-            wanted = [*endpoint.topics, *(topic + UNDO for topic in endpoint.topics)]
-            fresh = fresh.where(_t.verb.in_(wanted))
+            fresh = fresh.where(_t.verb.in_(topics_of(endpoint)))
         fresh = fresh.order_by(_t.created_at, _t.task_id).limit(TOGETHER)
         with self._store.reading() as connection:
             found = connection.execute(fresh).all()
         if found:
             now = self._store.now()
-            rows = [_row(endpoint, news, task, now) for task in found]
+            rows = [asdict(new_delivery(endpoint, news, task, now)) for task in found]
             with self._store.writing() as connection:
                 connection.execute(sa.insert(webhook_delivery), rows)
         return len(found)
@@ -189,21 +183,17 @@ class SqlWebhooks:
 
     def note_try(self, delivery: Delivery, problem: str | None) -> None:
         """Notes how a try went: delivered, or what was wrong and when to try again, if at all."""
-        now = self._store.now()
-        tries = delivery.tries + 1
-        again = next_try(tries, now) if problem else None
-        failed = DeliveryStatus.WAITING if again else DeliveryStatus.DEAD
-        status = failed if problem else DeliveryStatus.DELIVERED
+        after = after_try(delivery, problem, self._store.now())
         with self._store.writing() as connection:
             connection.execute(
                 sa.update(webhook_delivery)
                 .where(_d.delivery_id == delivery.delivery_id)
                 .values(
-                    status=status.value,
-                    tries=tries,
-                    problem=problem,
-                    wake_at=again or now,
-                    changed_at=now,
+                    status=after.status.value,
+                    tries=after.tries,
+                    problem=after.problem,
+                    wake_at=after.wake_at,
+                    changed_at=after.changed_at,
                 )
             )
 
@@ -245,26 +235,42 @@ class SqlWebhooks:
             return [_delivery(row) for row in connection.execute(statement)]
 
 
-def _new_secret() -> str:
+def new_endpoint(
+    vendor: str, url: str, news: Sequence[str], topics: Sequence[str], now: datetime
+) -> Endpoint:
+    """Makes an endpoint with a new id and secret."""
+    return Endpoint(
+        endpoint_id=str(uuid4()),
+        vendor=vendor,
+        url=url,
+        news=tuple(news),
+        topics=tuple(topics),
+        secret=new_secret(),
+        created_at=now,
+    )
+
+
+def new_secret() -> str:
+    """Makes a secret to sign with."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def _row(endpoint: Endpoint, news: News, task: Any, now: datetime) -> dict[str, Any]:
-    about = {"id": task.command_id, "topic": task.verb, "attempt": task.attempt}
-    body = {"type": news.value, "timestamp": now.isoformat(), "data": about}
-    return {
-        "delivery_id": f"msg_{uuid4().hex}",
-        "endpoint_id": endpoint.endpoint_id,
-        "vendor": endpoint.vendor,
-        "task_id": task.task_id,
-        "attempt": task.attempt,
-        "news": news.value,
-        "body": json.dumps(body),
-        "status": DeliveryStatus.WAITING.value,
-        "tries": 0,
-        "wake_at": now,
-        "changed_at": now,
-    }
+def new_delivery(endpoint: Endpoint, news: News, task: Any, now: datetime) -> Delivery:
+    """Makes the delivery of news about a task: an entity, or its row."""
+    return Delivery(
+        delivery_id=f"msg_{uuid4().hex}",
+        endpoint_id=endpoint.endpoint_id,
+        vendor=endpoint.vendor,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        news=news.value,
+        body=body_of(news.value, task.command_id, task.verb, task.attempt, now),
+        status=DeliveryStatus.WAITING,
+        tries=0,
+        problem=None,
+        wake_at=now,
+        changed_at=now,
+    )
 
 
 def _endpoint(row: Any) -> Endpoint:
@@ -286,6 +292,8 @@ def _delivery(row: Any) -> Delivery:
         delivery_id=row.delivery_id,
         endpoint_id=row.endpoint_id,
         vendor=row.vendor,
+        task_id=row.task_id,
+        attempt=row.attempt,
         news=row.news,
         body=row.body,
         status=DeliveryStatus(row.status),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,11 +30,22 @@ Received = Queue[tuple[bytes, dict[str, str]]]
 class Receiver(ThreadingHTTPServer):
     """Answers with each of these statuses in turn, then 204."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Receives)
         self.received: Received = Queue()
         self.answers: list[int] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+        scheme = "http" if certificate is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.server_address[1]}/hook"
+        if certificate is not None:
+            secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            secure.load_cert_chain(*certificate)
+            # The handshake is each connection's own: one that does not trust us harms no other.
+            self.socket = secure.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+
+    def handle_error(self, *_: Any) -> None:
+        """Says nothing of clients that do not trust the certificate."""
 
 
 class Receives(BaseHTTPRequestHandler):
@@ -52,15 +65,20 @@ class Receives(BaseHTTPRequestHandler):
         return
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
+@contextmanager
+def running(server: Receiver) -> Iterator[Receiver]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with running(Receiver()) as server:
+        yield server
 
 
 @pytest.fixture
@@ -167,3 +185,33 @@ def test_a_vendor_changes_only_its_own(open_house: Served, receiver: Receiver) -
     assert changed["topics"] == ["clone"]
     assert globex.get(WEBHOOKS).json()["items"] == []
     assert acme.delete(path).status_code == 204
+
+
+def test_over_tls_it_is_delivered_to_whom_the_certificate_names_alone(
+    open_house: Served, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = open_house.client("acme", Role.VENDOR)
+    store, book = store_of(open_house.stage), open_house.app.state.desk.webhooks
+
+    def delivered(url: str, body: dict[str, Any]) -> str | None:
+        made = vendor.post(WEBHOOKS, json={"url": url, **body}).json()["id"]
+        (endpoint,) = [one for one in book.endpoints() if one.endpoint_id == made]
+        book.note_news([endpoint])
+        (delivery,) = [one for one in book.due("acme", 10) if one.endpoint_id == made]
+        return WebhookSender(store, allow_private=True)._send(endpoint, delivery)
+
+    vendor.post("/api/v1/external-tasks", json={"description": "clone"})
+    open_house.stage.play()
+    with running(Receiver(certificate)) as receiver:
+        stranger = delivered(receiver.url, {})
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        known = delivered(receiver.url, {})
+        elsewhere = delivered(receiver.url.replace("127.0.0.1", "localhost"), {})
+
+        body, headers = receiver.received.get(timeout=20)
+
+    assert known is None
+    assert "certificate verify failed" in str(stranger)
+    assert "doesn't match" in str(elsewhere) or "not valid for" in str(elsewhere)
+    assert (receiver.received.empty(), headers["host"]) == (True, receiver.url.split("/")[2])
+    assert b"task.offered" in body

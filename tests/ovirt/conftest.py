@@ -15,7 +15,6 @@ from orchestrator.core.access import Role
 from orchestrator.testing import Stage
 from tests.api.served import Served, served
 from tests.ovirt.clients import python
-from tests.services import find_program
 
 HERE = Path(__file__).parent
 
@@ -49,20 +48,6 @@ def said_by(running: subprocess.Popen[str]) -> str:
     output, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors
     return output
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Gives a certificate of 127.0.0.1 and its key."""
-    if find_program("openssl") is None:
-        pytest.skip("openssl is not installed; it makes the server's certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    made, key = folder / "server.pem", folder / "server.key"
-    about = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(made)]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    subprocess.run([*command, *about, *files], check=True, capture_output=True)
-    return made, key
 
 
 @contextmanager
