@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.gluster.nodes import RealNodes, real_nodes
 from tests.adapters.gluster.simulated import Simulated
 
 
@@ -17,3 +18,10 @@ def cluster(tmp_path: Path) -> Iterator[Simulated]:
     yield simulated
     for job in (simulated.state_dir / "tasks").glob("*.job"):
         job.with_suffix(".stop").touch()
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[RealNodes]:
+    """A real cluster of three nodes; each test makes volumes of its own."""
+    with real_nodes() as running:
+        yield running

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from adapters.gluster.cli import GlusterCli
 from tests.adapters.gluster.simulated import until
 
 NODES = ("n1", "n2", "n3")
+FILES = {f"d{i % 3}/f{i}": b"%d" % i * 2000 for i in range(45)}
 _NEEDED = ("glusterd", "gluster", "glusterfs", "unshare", "nsenter", "ip")
 _OUTER = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
@@ -142,6 +143,16 @@ class RealNodes:
         node, _, path = brick.partition(":")
         self.run("pkill", "-KILL", "-f", f"[-]-brick-name {path} ", node=node)
 
+    def wait_for_bricks(self, volume: str) -> None:
+        """Waits until all bricks of a volume are online."""
+
+        def are_online() -> bool:
+            shown = self.gluster("volume", "status", volume, "--xml", check=False)
+            bricks = shown.count(f"<path>{self.folder}")
+            return bricks > 0 and shown.count("<status>1</status>") >= bricks
+
+        until(are_online, f"the bricks of {volume}")
+
     @contextmanager
     def without_fuse(self, node: str) -> Iterator[None]:
         """Takes from a node what it needs to mount a volume."""
@@ -195,3 +206,38 @@ def real_nodes() -> Iterator[RealNodes]:
         process.kill()  # and with it, --kill-child, all that lives in its namespaces
         process.wait(timeout=10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def filled(
+    nodes: RealNodes,
+    volume: str,
+    *kind: str,
+    on: Collection[str] = NODES,
+    files: Mapping[str, bytes] = FILES,
+) -> list[str]:
+    """Makes a volume with a brick on each node and the files in it; gives the bricks."""
+    bricks = [nodes.brick(node, f"{volume}-{node}") for node in on]
+    nodes.gluster("volume", "create", volume, *kind, *bricks, "force")
+    nodes.gluster("volume", "start", volume)
+    mounted = nodes.mount(volume)
+    for name, content in files.items():
+        (mounted / name).parent.mkdir(exist_ok=True)
+        (mounted / name).write_bytes(content)
+    return bricks
+
+
+def contents(folder: Path | str) -> dict[str, bytes]:
+    """Gives all files in a mount, or on a brick (`host:/path`), with what is in them."""
+    root = Path(str(folder).partition(":")[2] or folder)
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and ".glusterfs" not in path.parts
+    }
+
+
+def empty(brick: str) -> None:
+    """Does to a brick what a new disk does."""
+    folder = Path(brick.partition(":")[2])
+    shutil.rmtree(folder)
+    folder.mkdir()

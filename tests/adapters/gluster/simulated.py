@@ -163,3 +163,24 @@ def follow(gluster: Gluster, ref: AsyncTaskRef, seconds: float = 20) -> TaskRepo
 
     until(has_ended, f"the end of {ref.verb}", seconds)
     return reports[0]
+
+
+def look(cluster: Simulated, gluster: Gluster, task: AsyncTaskRef) -> TaskReport:
+    """Looks once, some seconds after the look before."""
+    cluster.now += timedelta(seconds=5)
+    (report,) = gluster.poll(task.scope, [task])
+    return report
+
+
+def healed(cluster: Simulated, task: AsyncTaskRef) -> TaskReport:
+    """Looks until the heal has ended."""
+    gluster, reports = cluster.gluster(), list[TaskReport]()
+
+    def has_ended() -> bool:
+        nonlocal task
+        reports[:] = [look(cluster, gluster, task)]
+        task = after(task, reports[0])
+        return reports[0].status.has_ended
+
+    until(has_ended, "the end of the heal")
+    return reports[0]

@@ -1,16 +1,20 @@
-"""Gluster keeps the contract of all adapters, for both kinds of its tasks."""
+"""Gluster keeps the contract of all adapters, simulated for both kinds of its tasks, and real."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from adapters.gluster.gluster import Gluster
 from orchestrator import AsyncTask
 from tests.adapters.contract import AdapterContract
+from tests.adapters.gluster.nodes import NODES, RealNodes, filled
 from tests.adapters.gluster.simulated import CountingCli, Simulated
 
 
@@ -63,3 +67,47 @@ class TestRebalance(GlusterContract):
 class TestRemoveBricks(GlusterContract):
     def describe(self, adapter: Gluster, volume: str, brick: str) -> AsyncTask[Any]:
         return adapter.remove_bricks_start(volume, [brick])
+
+
+@pytest.mark.real
+class TestRealRebalance(AdapterContract):
+    """The same against three real nodes."""
+
+    @pytest.fixture
+    def cli(self, nodes: RealNodes) -> CountingCli:
+        return CountingCli((*nodes.inside("n1"), "gluster"))
+
+    @pytest.fixture
+    def adapter(self, cli: CountingCli) -> Gluster:
+        return Gluster(cli, absent_after=timedelta(0))
+
+    @pytest.fixture
+    def quick_task(self, nodes: RealNodes, adapter: Gluster) -> Callable[[], AsyncTask[Any]]:
+        def describe() -> AsyncTask[Any]:
+            volume = f"c{uuid4().hex[:8]}"
+            filled(nodes, volume, on=NODES[:1], files={"one": b"content"})
+            nodes.gluster("volume", "add-brick", volume, nodes.brick("n1", f"{volume}-2"), "force")
+            return adapter.rebalance(volume)
+
+        return describe
+
+    @pytest.fixture
+    def slow_task(self, nodes: RealNodes, adapter: Gluster) -> Callable[[], AsyncTask[Any]]:
+        def describe() -> AsyncTask[Any]:
+            volume = f"c{uuid4().hex[:8]}"
+            files = {f"f{i}": b"0" * 300_000 for i in range(1000)}
+            filled(nodes, volume, on=NODES[:1], files=files)
+            nodes.gluster("volume", "add-brick", volume, nodes.brick("n1", f"{volume}-2"), "force")
+            nodes.gluster("volume", "set", volume, "cluster.rebal-throttle", "lazy")
+            return adapter.rebalance(volume)
+
+        return describe
+
+    @pytest.fixture
+    def count_tasks(self, nodes: RealNodes) -> Callable[[], int]:
+        log = nodes.folder / "n1" / "log" / "cmd_history.log"
+        return lambda: len(re.findall(r"rebalance \S+ start : SUCCESS", log.read_text()))
+
+    @pytest.fixture
+    def count_listings(self, cli: CountingCli) -> Callable[[], int]:
+        return lambda: cli.asked.count("volume status all tasks")

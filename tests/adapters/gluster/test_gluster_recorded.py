@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 
+import pytest
+
+from tests.adapters.gluster.nodes import real_nodes
 from tests.adapters.gluster.recording import Answered, read_recorded, record
 from tests.adapters.gluster.simulated import Simulated
 
@@ -18,11 +21,24 @@ def as_text(answers: list[Answered]) -> list[str]:
     return lines
 
 
-def test_the_simulator_answers_as_recorded(cluster: Simulated) -> None:
+def differences(answers: list[Answered]) -> str:
     recorded = read_recorded()
+    assert len(recorded) >= 70
+    return "\n".join(difflib.unified_diff(as_text(recorded), as_text(answers), "recorded", "now"))
 
+
+def test_the_simulator_answers_as_recorded(cluster: Simulated) -> None:
     answers = record(lambda words: cluster.run_exactly(*words), str(cluster.folder / "bricks"))
 
-    assert len(recorded) >= 70
-    differing = difflib.unified_diff(as_text(recorded), as_text(answers), "real", "simulated")
-    assert "\n".join(differing) == ""
+    assert differences(answers) == ""
+
+
+@pytest.mark.real
+def test_the_real_one_still_answers_as_recorded() -> None:
+    with real_nodes() as nodes:
+        answers = record(
+            lambda words: nodes.run("gluster", "--mode=script", *words, node="n1", check=False),
+            str(nodes.folder),
+        )
+
+    assert differences(answers) == ""

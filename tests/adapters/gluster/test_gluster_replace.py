@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 
 from adapters.gluster.commands import ReplaceBrick
-from adapters.gluster.gluster import Gluster
-from orchestrator import AsyncTaskRef, Refused, TaskReport, TaskStatus
+from orchestrator import AsyncTaskRef, Refused, TaskStatus
 from orchestrator.core.status import Status
 from orchestrator.testing import Stage
-from tests.adapters.gluster.simulated import Simulated, after, stored, until
+from tests.adapters.gluster.simulated import Simulated, after, healed, look, stored, until
 
 
 def begin(cluster: Simulated, old: str, new: str, *, is_lost: bool = False) -> AsyncTaskRef:
@@ -25,27 +24,6 @@ def begin(cluster: Simulated, old: str, new: str, *, is_lost: bool = False) -> A
     return after(task, gluster.start(task, again=False))
 
 
-def look(cluster: Simulated, gluster: Gluster, task: AsyncTaskRef) -> TaskReport:
-    """Looks once, some seconds after the look before."""
-    cluster.now += timedelta(seconds=5)
-    (report,) = gluster.poll(task.scope, [task])
-    return report
-
-
-def follow(cluster: Simulated, task: AsyncTaskRef) -> TaskReport:
-    """Looks until the heal has ended."""
-    gluster, reports = cluster.gluster(), list[TaskReport]()
-
-    def has_ended() -> bool:
-        nonlocal task
-        reports[:] = [look(cluster, gluster, task)]
-        task = after(task, reports[0])
-        return reports[0].status.has_ended
-
-    until(has_ended, "the end of the heal")
-    return reports[0]
-
-
 @pytest.mark.parametrize(
     "kind",
     [("replica", "3"), ("replica", "3", "arbiter", "1"), ("disperse", "3", "redundancy", "1")],
@@ -56,7 +34,7 @@ def test_a_replacement_succeeds_when_the_contents_are_there(
 ) -> None:
     cluster.seed("v", 3, kind=kind)
 
-    report = follow(cluster, begin(cluster, "b1", "n1"))
+    report = healed(cluster, begin(cluster, "b1", "n1"))
 
     assert report.status is TaskStatus.SUCCEEDED
     assert cluster.contents("n1") == cluster.contents("b2") != {}
@@ -75,7 +53,7 @@ def test_names_without_contents_are_not_taken_for_healed(cluster: Simulated) -> 
     assert (report.status, report.progress) == (TaskStatus.RUNNING, 0)
     assert "entries are still to be healed" in (report.message or "")
     cluster.switch(freeze=None)
-    assert follow(cluster, task).status is TaskStatus.SUCCEEDED
+    assert healed(cluster, task).status is TaskStatus.SUCCEEDED
     assert cluster.contents("n1") == cluster.contents("b2")
 
 
@@ -106,7 +84,7 @@ def test_a_brick_that_was_not_marked_is_proven_by_a_full_walk(cluster: Simulated
     task = begin(cluster, "b0", "n0")
     heals = cluster.run("volume", "heal", "v", "info", "summary").stdout
 
-    report = follow(cluster, task)
+    report = healed(cluster, task)
 
     assert heals.count("<totalNumberOfEntries>0<") == 3
     assert report.status is TaskStatus.SUCCEEDED
@@ -119,7 +97,7 @@ def test_a_brick_that_was_not_marked_and_that_full_walks_begin_at_needs_an_opera
     cluster.seed("v", 3, replica_count=3)
     cluster.switch(marks_fail=True)
 
-    report = follow(cluster, begin(cluster, "b2", "n2"))
+    report = healed(cluster, begin(cluster, "b2", "n2"))
 
     assert report.status is TaskStatus.LOST
     assert "did not mark" in (report.message or "")
@@ -132,7 +110,7 @@ def test_a_walk_that_failed_is_asked_for_again(cluster: Simulated) -> None:
     until(lambda: "entries: 1" in cluster.run("volume", "heal", "v", "statistics").stdout, "a walk")
     cluster.switch(heals_fail=None)
 
-    assert follow(cluster, task).status is TaskStatus.SUCCEEDED
+    assert healed(cluster, task).status is TaskStatus.SUCCEEDED
 
 
 def test_nothing_pending_is_no_proof_while_no_daemon_walks(cluster: Simulated) -> None:
@@ -204,4 +182,4 @@ def test_a_replacement_that_was_carried_out_before_is_followed(cluster: Simulate
     again = cluster.gluster().start(task, again=True)
 
     assert again.message == "replaced before; its heal is followed"
-    assert follow(cluster, after(task, again)).status is TaskStatus.SUCCEEDED
+    assert healed(cluster, after(task, again)).status is TaskStatus.SUCCEEDED

@@ -1,51 +1,27 @@
-"""Stories on a real cluster of three nodes, told by what is in the files afterwards."""
+"""Stories of heals on a real cluster of three nodes, told by what is in the files afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from adapters.gluster.commands import ReplaceBrick
+from adapters.gluster.commands import (
+    HealVolume,
+    ReduceReplicas,
+    ReplaceBrick,
+    ResetBrick,
+    TakeBrickBack,
+    TakeBrickOut,
+)
 from adapters.gluster.gluster import Gluster
 from orchestrator import TaskReport, TaskStatus
 from orchestrator.core.status import Status
 from orchestrator.testing import Stage
-from tests.adapters.gluster.nodes import NODES, RealNodes, real_nodes
+from tests.adapters.gluster.nodes import FILES, RealNodes, contents, empty, filled
 from tests.adapters.gluster.simulated import after, follow, stored, until
 
 pytestmark = pytest.mark.real
-FILES = {f"d{i % 3}/f{i}": b"%d" % i * 2000 for i in range(45)}
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[RealNodes]:
-    with real_nodes() as running:
-        yield running
-
-
-def filled(nodes: RealNodes, volume: str, *kind: str) -> list[str]:
-    """Makes a volume with a brick on each node and the files in it; gives the bricks."""
-    bricks = [nodes.brick(node, f"{volume}-{node}") for node in NODES]
-    nodes.gluster("volume", "create", volume, *kind, *bricks, "force")
-    nodes.gluster("volume", "start", volume)
-    mounted = nodes.mount(volume)
-    for name, content in FILES.items():
-        (mounted / name).parent.mkdir(exist_ok=True)
-        (mounted / name).write_bytes(content)
-    return bricks
-
-
-def contents(folder: Path | str) -> dict[str, bytes]:
-    """Gives all files in a mount, or on a brick (`host:/path`), with what is in them."""
-    root = Path(str(folder).partition(":")[2] or folder)
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and ".glusterfs" not in path.parts
-    }
 
 
 def test_all_bricks_are_replaced_at_once_and_no_file_is_lost(nodes: RealNodes) -> None:
@@ -123,3 +99,59 @@ def test_a_heal_is_followed_over_the_death_of_all_daemons(nodes: RealNodes) -> N
     assert again.message == "replaced before; its heal is followed"
     assert report.status is TaskStatus.SUCCEEDED
     assert contents(f"{bricks[0]}-new") == FILES
+
+
+def test_the_disk_of_a_brick_is_changed_and_a_replica_given_up(nodes: RealNodes) -> None:
+    bricks = filled(nodes, "disk", "replica", "3")
+    gluster = Gluster(nodes.cli())
+    stage = Stage([ResetBrick, TakeBrickOut, TakeBrickBack], (gluster,))
+    asked = stage.submit(ResetBrick(volume="disk", brick=bricks[1]))
+    (disk,) = [
+        one
+        for one in stage.orchestrator.tree(asked)
+        if one.label.startswith("Change the disk of n2")
+    ]
+
+    def is_out() -> bool:
+        stage.turn(timedelta(seconds=2))
+        return bool(stage.orchestrator.tasks([disk.command_id]))
+
+    until(is_out, "a brick out of use")
+    empty(bricks[1])
+
+    stage.report(disk.command_id, TaskStatus.SUCCEEDED)
+    statuses = []
+
+    def has_ended() -> bool:
+        stage.turn(timedelta(seconds=2))
+        statuses.append(stage.orchestrator.get(asked).status)
+        return statuses[-1].is_final
+
+    until(has_ended, "the heal of the changed disk", seconds=60)
+    healed = contents(bricks[1])
+    ReduceReplicas(volume="disk", bricks=(bricks[2],), replica_count=2).execute(gluster)
+    ReduceReplicas(volume="disk", bricks=(bricks[2],), replica_count=2).execute(gluster)
+
+    assert statuses[-1] is Status.SUCCEEDED
+    assert healed == FILES
+    assert gluster.volume_info("disk").replica_count == 2
+    assert contents(nodes.mount("disk")) == FILES
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_volume_is_healed_of_what_was_written_while_a_brick_was_away(
+    nodes: RealNodes, full: bool
+) -> None:
+    volume = f"away{full:d}"
+    bricks = filled(nodes, volume, "replica", "3")
+    nodes.kill_brick(bricks[0])
+    (nodes.mount(volume) / "new").write_bytes(b"written while one was away")
+    nodes.gluster("volume", "start", volume, "force")
+    nodes.wait_for_bricks(volume)
+    gluster = Gluster(nodes.cli())
+    task = stored(HealVolume(volume=volume, full=full).execute(gluster))
+
+    report = follow(gluster, after(task, gluster.start(task, again=False)), seconds=60)
+
+    assert report.status is TaskStatus.SUCCEEDED
+    assert contents(bricks[0])["new"] == b"written while one was away"
