@@ -13,19 +13,27 @@ def adapter() -> Gluster:
     # Imported late: the simulator lives in this package and is started for every single request,
     # so what it has to load before it can answer must stay small.
     from datetime import timedelta  # noqa: PLC0415
+    from typing import Any  # noqa: PLC0415
 
     from adapters.gluster.cli import GlusterCli  # noqa: PLC0415
+    from adapters.gluster.clusters import Clusters  # noqa: PLC0415
     from adapters.gluster.gluster import Gluster  # noqa: PLC0415
     from adapters.gluster.settings import GlusterSettings  # noqa: PLC0415
 
     settings = GlusterSettings()
-    made = Gluster(
-        GlusterCli(settings.command_words, timeout=settings.timeout),
-        cluster=settings.cluster,
-        lease=timedelta(seconds=settings.lease_s),
-        frozen_after=timedelta(seconds=settings.frozen_after_s),
-        absent_after=timedelta(seconds=settings.absent_after_s),
-        details_per_poll=settings.details_per_poll,
-    )
+    shared: dict[str, Any] = {
+        "lease": timedelta(seconds=settings.lease_s),
+        "frozen_after": timedelta(seconds=settings.frozen_after_s),
+        "absent_after": timedelta(seconds=settings.absent_after_s),
+        "details_per_poll": settings.details_per_poll,
+    }
+
+    def cli(words: tuple[str, ...]) -> GlusterCli:
+        return GlusterCli(words, timeout=settings.timeout, calls_at_once=settings.calls_at_once)
+
+    others = [
+        Gluster(cli(one.command_words), cluster=one.name, **shared) for one in settings.clusters
+    ]
+    made = Clusters(cli(settings.command_words), cluster=settings.cluster, others=others, **shared)
     made.settings = settings
     return made

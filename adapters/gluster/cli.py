@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from threading import BoundedSemaphore
 
 from adapters.gluster.xml import NotXmlError, Reply, read_reply
 from orchestrator import Refused, TryAgain
 
 SHORTEST_TIMEOUT = timedelta(seconds=15)
 """A start holds glusterd's lock for 5 s, other calls queue behind it: two starts make 10 s."""
+
+CALLS_AT_ONCE = 4
+WAIT_FOR_PERMIT_S = 1.0
+"""How long a call waits for another one to its cluster to end, before it is tried again later."""
 
 _PASSING = (
     "Another transaction is in progress",
@@ -49,11 +56,27 @@ class GlusterCli:
 
     `command` is what stands before the words of a request, for instance
     `("gluster", "--glusterd-sock=/run/g.sock")`; a program with the same interface will do as well.
+    `("ssh", "root@g1", "gluster")` runs it elsewhere. At most `calls_at_once` calls are under way:
+    a cluster that hangs holds up that many threads, and not all that serve other systems.
     """
 
-    def __init__(self, command: Sequence[str], *, timeout: timedelta) -> None:
+    def __init__(
+        self, command: Sequence[str], *, timeout: timedelta, calls_at_once: int = CALLS_AT_ONCE
+    ) -> None:
         self._command = tuple(command)
         self._timeout = timeout
+        self._calls_at_once = calls_at_once
+        self._permits = BoundedSemaphore(calls_at_once)
+        # ssh joins its words, and a shell of the other side takes them apart: a name with a space
+        # or a semicolon in it would be read as more than a name.
+        self._is_shell = Path(self._command[0]).name == "ssh"
+
+    def has_room(self) -> bool:
+        """Whether a call would be made at once."""
+        has = self._permits.acquire(blocking=False)
+        if has:
+            self._permits.release()
+        return has
 
     def ask(self, *words: str) -> Reply:
         """Runs one request and gives the answer.
@@ -63,7 +86,7 @@ class GlusterCli:
         """
         # The exit code is not looked at: Gluster says no with 0 and 1 alike; opRet is what counts.
         asked = " ".join(words)
-        done = self._run(asked, [*self._command, "--mode=script", *words, "--xml"])
+        done = self._run(asked, (*words, "--xml"))
         try:
             reply = read_reply(done.stdout)
         except NotXmlError as error:
@@ -89,13 +112,27 @@ class GlusterCli:
         Raises `TryAgain` with what was said on any failure: a no in words may be a passing one.
         """
         asked = " ".join(words)
-        done = self._run(asked, [*self._command, "--mode=script", *words])
+        done = self._run(asked, words)
         if done.returncode:
             said = " ".join(f"{done.stdout} {done.stderr}".split())
             raise TryAgain(f"gluster {asked} ended with code {done.returncode}: {said}")
         return done.stdout
 
-    def _run(self, asked: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, asked: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        said = ("--mode=script", *words)
+        quoted = (shlex.quote(word) for word in said)
+        command = [*self._command, *(quoted if self._is_shell else said)]
+        if not self._permits.acquire(timeout=WAIT_FOR_PERMIT_S):
+            raise TryAgain(
+                f"gluster {asked} waits: {self._calls_at_once} calls to its cluster are under way",
+                after=timedelta(seconds=2),
+            )
+        try:
+            return self._run_now(asked, command)
+        finally:
+            self._permits.release()
+
+    def _run_now(self, asked: str, command: list[str]) -> subprocess.CompletedProcess[str]:
         try:
             # A session of its own: what the program starts can then be killed with it.
             process = subprocess.Popen(

@@ -82,6 +82,12 @@ class Gluster(Healing):
         """The system's name: `gluster`."""
         return NAME
 
+    def of(self, cluster: str | None) -> Gluster:
+        """Gives a cluster by its name; none is the first. Raises `Refused` where there is none."""
+        if cluster is None:
+            return self
+        raise Refused(f"there is one gluster cluster, {self._cluster!r}; leave `cluster` out")
+
     def rebalance(
         self, volume: str, *, fix_layout: bool = False, force: bool = False, is_retry: bool = False
     ) -> AsyncTask[RebalanceResult]:

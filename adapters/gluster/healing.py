@@ -41,6 +41,11 @@ class Healing(Bricks):
         self._lease = lease
         self._heals = Heals(cli, self.volume_info, now)
 
+    @property
+    def cluster(self) -> str:
+        """The cluster's name: the scope of its tasks."""
+        return self._cluster
+
     def replace(
         self, volume: str, old: str, new: str, *, is_lost: bool = False
     ) -> AsyncTask[HealResult]:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import shlex
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.gluster.cli import SHORTEST_TIMEOUT
+from adapters.gluster.cli import CALLS_AT_ONCE, SHORTEST_TIMEOUT
+
+CLUSTER_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
+
+
+class ClusterSettings(BaseModel):
+    """One cluster: its name, and the command that reaches it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=CLUSTER_NAME)
+    command: str = Field(default="gluster", min_length=1)
+
+    @property
+    def command_words(self) -> tuple[str, ...]:
+        """The command line in words."""
+        return tuple(shlex.split(self.command))
 
 
 class GlusterSettings(BaseSettings):
@@ -22,6 +39,13 @@ class GlusterSettings(BaseSettings):
         description="the gluster program and its options, as a shell would read them",
     )
     cluster: str = Field(default="gluster", description="what this cluster is called, its scope")
+    clusters: tuple[ClusterSettings, ...] = Field(
+        default=(),
+        description="other clusters, as JSON: a list of objects with name and command",
+    )
+    calls_at_once: int = Field(
+        default=CALLS_AT_ONCE, ge=1, description="calls of the program under way, for each cluster"
+    )
     timeout_s: float = Field(
         default=60.0,
         ge=SHORTEST_TIMEOUT.total_seconds(),
@@ -39,6 +63,13 @@ class GlusterSettings(BaseSettings):
     details_per_poll: int = Field(
         default=8, ge=1, description="running tasks whose counters one poll reads"
     )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [self.cluster, *(one.name for one in self.clusters)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two gluster clusters have the same name: {', '.join(names)}")
+        return self
 
     @property
     def command_words(self) -> tuple[str, ...]:

@@ -21,4 +21,4 @@ class HealVolume(
     full: bool = False
 
     def execute(self, gluster: Gluster) -> AsyncTask[HealResult]:
-        return gluster.heal(self.volume, full=self.full)
+        return gluster.of(self.cluster).heal(self.volume, full=self.full)

@@ -6,14 +6,15 @@ The engine then starts it, ties it to its outside id, follows it, and stops it w
 
 from __future__ import annotations
 
-from adapters.gluster.commands.names import VolumeName, lock_volume
+from adapters.gluster.commands.names import ClusterName, VolumeName, lock_volume
 from orchestrator import Command, Locks
 
 
 class OnVolume(Command):
-    """A command on one volume: Gluster allows one task per volume, and so do we."""
+    """A command on one volume of a cluster of the settings: the first one where none is named."""
 
     volume: VolumeName
+    cluster: ClusterName | None = None
 
     def locks(self) -> Locks:
-        return lock_volume(self.volume)
+        return lock_volume(self.volume, self.cluster)

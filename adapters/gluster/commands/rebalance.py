@@ -22,6 +22,6 @@ class RebalanceVolume(
     force: bool = False
 
     def execute(self, gluster: Gluster, run: Run) -> AsyncTask[RebalanceResult]:
-        return gluster.rebalance(
+        return gluster.of(self.cluster).rebalance(
             self.volume, fix_layout=self.fix_layout, force=self.force, is_retry=run.attempt > 1
         )

@@ -37,4 +37,6 @@ class ReplaceBrick(
         return self
 
     def execute(self, gluster: Gluster) -> AsyncTask[HealResult]:
-        return gluster.replace(self.volume, self.old, self.new, is_lost=self.is_lost)
+        return gluster.of(self.cluster).replace(
+            self.volume, self.old, self.new, is_lost=self.is_lost
+        )

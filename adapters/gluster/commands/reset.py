@@ -24,9 +24,9 @@ class ResetBrick(
 
     def plan(self) -> Plan:
         return sequence(
-            TakeBrickOut(volume=self.volume, brick=self.brick),
+            TakeBrickOut(cluster=self.cluster, volume=self.volume, brick=self.brick),
             external(self.by, f"Change the disk of {self.brick} and mount it"),
-            TakeBrickBack(volume=self.volume, brick=self.brick),
+            TakeBrickBack(cluster=self.cluster, volume=self.volume, brick=self.brick),
         )
 
 
@@ -41,10 +41,10 @@ class TakeBrickOut(
     brick: BrickName
 
     def execute(self, gluster: Gluster) -> None:
-        gluster.reset_brick_start(self.volume, self.brick)
+        gluster.of(self.cluster).reset_brick_start(self.volume, self.brick)
 
     def compensate(self, gluster: Gluster) -> None:
-        gluster.reset_brick_commit(self.volume, self.brick)
+        gluster.of(self.cluster).reset_brick_commit(self.volume, self.brick)
 
 
 class TakeBrickBack(
@@ -58,4 +58,4 @@ class TakeBrickBack(
     brick: BrickName
 
     def execute(self, gluster: Gluster) -> AsyncTask[HealResult]:
-        return gluster.reset(self.volume, self.brick)
+        return gluster.of(self.cluster).reset(self.volume, self.brick)

@@ -37,15 +37,18 @@ class ShrinkVolume(
     def plan(self) -> Plan:
         if self.replica_count is not None:
             reduce = ReduceReplicas(
-                volume=self.volume, bricks=self.bricks, replica_count=self.replica_count
+                cluster=self.cluster,
+                volume=self.volume,
+                bricks=self.bricks,
+                replica_count=self.replica_count,
             )
             return sequence(reduce)
         parts: list[Plan | Command] = [
-            DrainBricks(volume=self.volume, bricks=self.bricks),
-            CommitBricks(volume=self.volume, bricks=self.bricks),
+            DrainBricks(cluster=self.cluster, volume=self.volume, bricks=self.bricks),
+            CommitBricks(cluster=self.cluster, volume=self.volume, bricks=self.bricks),
         ]
         if self.rebalance:
-            parts.append(best_effort(RebalanceVolume(volume=self.volume)))
+            parts.append(best_effort(RebalanceVolume(cluster=self.cluster, volume=self.volume)))
         return sequence(*parts)
 
 
@@ -60,10 +63,12 @@ class DrainBricks(
     bricks: Leaving
 
     def execute(self, gluster: Gluster, run: Run) -> AsyncTask[RemoveBricksResult]:
-        return gluster.remove_bricks_start(self.volume, self.bricks, is_retry=run.attempt > 1)
+        return gluster.of(self.cluster).remove_bricks_start(
+            self.volume, self.bricks, is_retry=run.attempt > 1
+        )
 
     def compensate(self, gluster: Gluster) -> None:
-        gluster.remove_bricks_stop(self.volume, self.bricks)
+        gluster.of(self.cluster).remove_bricks_stop(self.volume, self.bricks)
 
 
 class CommitBricks(
@@ -77,7 +82,7 @@ class CommitBricks(
     bricks: Leaving
 
     def execute(self, gluster: Gluster) -> AsyncTask[None]:
-        return gluster.commit_bricks(self.volume, self.bricks)
+        return gluster.of(self.cluster).commit_bricks(self.volume, self.bricks)
 
 
 class ReduceReplicas(
@@ -92,4 +97,4 @@ class ReduceReplicas(
     replica_count: Annotated[int, Field(ge=1)]
 
     def execute(self, gluster: Gluster) -> None:
-        gluster.reduce_replicas(self.volume, self.bricks, self.replica_count)
+        gluster.of(self.cluster).reduce_replicas(self.volume, self.bricks, self.replica_count)
