@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from orchestrator.api import submissions
+from orchestrator.api import bulk, submissions
 from orchestrator.api.bodies import (
     Cursor,
     Limit,
@@ -20,11 +20,12 @@ from orchestrator.api.bodies import (
     command_query,
     read_statuses,
 )
+from orchestrator.api.bulk import BulkAnswer, BulkOrder
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.login import Follower
+from orchestrator.api.login import Follower, Reader
 from orchestrator.api.once import KeyedRoute
 from orchestrator.core.query import CommandQuery
-from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage
+from orchestrator.monitor.shapes import CommandDetail, CommandList, CommandView, EventPage, Preview
 
 router = APIRouter(prefix="/commands", tags=["commands"], route_class=KeyedRoute)
 PIECES = 1_000
@@ -85,6 +86,23 @@ def list_events(
 ) -> EventPage:
     """Lists what happened to a command, oldest first."""
     return desk.sees(caller).history(desk.orchestrator.resolve_id(command_id), cursor, limit)
+
+
+@router.get("/{command_id}/preview")
+def preview(
+    command_id: str,
+    caller: Reader,
+    desk: AtDesk,
+    verb: Literal["stop", "restart", "skip", "resolve"] = "stop",
+) -> Preview:
+    """Says what an order would do, without giving it: how much it stops, undoes, frees, whom it asks."""
+    return desk.sees(caller).preview(desk.orchestrator.get(command_id), verb)
+
+
+@router.post("/bulk")
+def order_many(body: BulkOrder, caller: Follower, desk: AtDesk) -> BulkAnswer:
+    """Orders something of many commands: those named, or all that a query finds; a result for each."""
+    return bulk.order(caller, body, desk)
 
 
 @router.post("/{command_id}/stop")

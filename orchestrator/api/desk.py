@@ -82,7 +82,10 @@ class Desk:
     def sees(self, caller: Caller) -> Monitor:
         """Gives the monitor with this caller's eyes: a vendor's see what is its own."""
         if Permission.READ in caller.permissions:
-            return self.monitor
+            cannot = caller.why_not(Permission.OPERATE)
+            if cannot is None:
+                return self.monitor
+            return Monitor(self.orchestrator.store, self.orchestrator.catalog, cannot=cannot)
         vendor, _ = caller.owner
         return VendorMonitor(self.orchestrator.store, self.orchestrator.catalog, vendor)
 

@@ -69,7 +69,7 @@ def list_commands(
     """List commands, newest first."""
     with connect() as server:
         asked: Json = {"status": _statuses(status), "limit": limit, "cursor": cursor}
-        asked |= _filters(filters or [])
+        asked |= read_filters(filters or [])
         if mine:
             asked["owner"] = server.get("whoami")["name"]
         if watch:
@@ -91,7 +91,8 @@ def _statuses(text: str | None) -> str | None:
     return ",".join(words)
 
 
-def _filters(texts: list[str]) -> Json:
+def read_filters(texts: list[str]) -> Json:
+    """Reads `KEY:VALUE` filters, or a text. Raises CliError for a key that there is not."""
     found: Json = {}
     for text in texts:
         name, colon, value = text.partition(":")

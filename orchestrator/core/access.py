@@ -99,13 +99,18 @@ class Caller:
             return self.vendor or self.name, VENDOR_OWNED
         return self.name, "user"
 
+    def why_not(self, permission: Permission) -> str | None:
+        """Says why the caller may not, naming the roles that would do; None when it may."""
+        if permission in self.permissions:
+            return None
+        would_do = " or ".join(role for role in Role if permission in role.permissions)
+        return f"{self.name!r} has the role {self.role}; to {permission} takes the role {would_do}"
+
     def need(self, permission: Permission) -> None:
         """Raises NotAllowedError, naming the roles that would do, when the caller may not."""
-        if permission not in self.permissions:
-            would_do = " or ".join(role for role in Role if permission in role.permissions)
-            raise NotAllowedError(
-                f"{self.name!r} has the role {self.role}; to {permission} takes the role {would_do}"
-            )
+        refused = self.why_not(permission)
+        if refused is not None:
+            raise NotAllowedError(refused)
 
 
 def is_of_vendor(command: CommandEntity, vendor: str) -> bool:

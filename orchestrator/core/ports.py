@@ -312,6 +312,9 @@ class Store(Protocol):
     def stuck(self, root_ids: Collection[str]) -> list[CommandEntity]:
         """Gives for each of these trees the first command that needs attention, if any does."""
 
+    def all_stuck(self, root_id: str) -> list[str]:
+        """Gives the ids of all commands of a tree that need attention."""
+
     def count_stuck(self) -> int:
         """Says how many commands need attention, parts included."""
 

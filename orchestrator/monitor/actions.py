@@ -27,6 +27,32 @@ def actions(command: CommandEntity) -> list[str]:
     return [verb for verb, is_allowed in allowed.items() if is_allowed]
 
 
+def refusals(command: CommandEntity) -> dict[str, str]:
+    """Gives for each of the other verbs why it would be refused now."""
+    offered = actions(command)
+    words = {
+        "stop": _why_not_stop(command),
+        "restart": _why_not_restart(command),
+        "skip": "only what has not begun, or needs attention, can be skipped",
+        "resolve": "only what needs attention, or does not come back after a stop, can be resolved",
+    }
+    if command.unreadable is not None:
+        words = dict.fromkeys(words, "its row cannot be read")
+    return {verb: why for verb, why in words.items() if verb not in offered}
+
+
+def _why_not_stop(command: CommandEntity) -> str:
+    if command.status.is_final:
+        return f"it has ended ({command.status.value})"
+    return "it is being ended or undone already"
+
+
+def _why_not_restart(command: CommandEntity) -> str:
+    if not command.is_root and command.status in ENDED_BADLY:
+        return "it is a part; restart the whole command, which goes on where it failed"
+    return "only what failed, was stopped or needs attention can be restarted"
+
+
 def _may_hang(command: CommandEntity) -> bool:
     """Tells whether it has been told to stop, or cannot be, while a worker is in its verb."""
     unwanted = command.stopping is not None or command.phase in UNSTOPPABLE

@@ -19,6 +19,7 @@ from orchestrator.core.progress import roll_up
 from orchestrator.core.query import SEARCHED, CommandQuery
 from orchestrator.core.status import FINAL, Status
 from orchestrator.monitor import views
+from orchestrator.monitor.preview import Foresight
 from orchestrator.monitor.shapes import (
     AdapterView,
     AuditPage,
@@ -31,6 +32,7 @@ from orchestrator.monitor.shapes import (
     EventView,
     KindView,
     LockView,
+    Preview,
     TroubleView,
     WorkerView,
 )
@@ -43,12 +45,13 @@ HELD_AFTER = timedelta(minutes=1)
 class Monitor:
     """Projects the store. Ids are full ones.
 
-    All methods raise UnavailableError while the store is away.
+    All methods raise UnavailableError while the store is away. `cannot` says why who looks may order nothing.
     """
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: Store, catalog: Catalog, *, cannot: str | None = None) -> None:
         self._store = store
         self._catalog = catalog
+        self._cannot = cannot
 
     def sight(self, command: CommandEntity) -> Sight:
         """Says how much of a command is shown."""
@@ -113,7 +116,7 @@ class Monitor:
         names = self._names(one.worker_id for one in commands)
         attention = [one.root_id for one in commands if one.stuck]
         stuck = {one.root_id: one for one in self._store.stuck(attention)} if attention else {}
-        return [
+        shown = [
             views.command_view(
                 one,
                 progress.get(one.command_id),
@@ -122,6 +125,9 @@ class Monitor:
             )
             for one in commands
         ]
+        for view in shown if self._cannot is not None else ():
+            forbid(view, self._cannot or "")
+        return shown
 
     def detail(self, command: CommandEntity) -> CommandDetail:
         """Gives one command with all that hangs on it."""
@@ -147,6 +153,11 @@ class Monitor:
     def tree(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
         """Gives the commands of a tree, each parent before its parts."""
         return self._views(commands, roll_up(commands))
+
+    def preview(self, command: CommandEntity, verb: str) -> Preview:
+        """Gives what an order would do to a command and all around it, as it stands now."""
+        refused = self.show(command)["refused"].get(verb)
+        return Foresight(self._store, command).of(verb, refused)
 
     # --- history ---------------------------------------------------------------------------------
 
@@ -253,6 +264,12 @@ class Monitor:
         if not any(ids):
             return {}
         return {one.worker_id: one.name for one in self._store.workers()}
+
+
+def forbid(view: CommandView, why: str) -> None:
+    """Has a view say that who looks may order nothing, and why."""
+    verbs = [*view["actions"], *view["refused"]]
+    view["actions"], view["refused"] = [], dict.fromkeys(verbs, why)
 
 
 def cursor_number(cursor: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.core.access import VENDOR_OWNED, GrantAbout, Sight, is_of_vendor
@@ -12,7 +12,7 @@ from orchestrator.core.errors import NotFoundError
 from orchestrator.core.ports import Store
 from orchestrator.core.query import CommandQuery
 from orchestrator.core.status import Status
-from orchestrator.monitor.monitor import Monitor
+from orchestrator.monitor.monitor import Monitor, forbid
 from orchestrator.monitor.shapes import (
     CommandDetail,
     CommandList,
@@ -53,6 +53,18 @@ class VendorMonitor(Monitor):
 
     def show_all(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
         return self._dimmed(commands, super().show_all(commands))
+
+    def _views(
+        self, commands: Sequence[CommandEntity], progress: Mapping[str, float]
+    ) -> list[CommandView]:
+        """A vendor steers the trees that it submitted; elsewhere it reports."""
+        views = super()._views(commands, progress)
+        roots = self._of(one.root_id for one in commands)
+        for view in views:
+            root = roots.get(view["root_id"])
+            if root is None or not is_of_vendor(root, self.vendor):
+                forbid(view, f"the vendor {self.vendor!r} did not submit this tree; it may report")
+        return views
 
     def tree(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
         if commands and self.sight(commands[0]) is Sight.NOTHING:
@@ -163,6 +175,7 @@ def outline(view: CommandView) -> CommandView:
         "worker": None,
         "stuck_part": None,
         "actions": [],
+        "refused": {},
     }
 
 

@@ -20,7 +20,7 @@ class CommandView(TypedDict):
     """A command as lists show it. `actions` are the operators' verbs that its state allows.
 
     `stuck` counts, at a root, the commands of its tree that need attention, itself included; `stuck_part` is the
-    first of them.
+    first of them. `actions` are the verbs that the caller may order now; `refused` says of each of the others why not.
     """
 
     id: str
@@ -60,6 +60,7 @@ class CommandView(TypedDict):
     stuck: int
     stuck_part: StuckPart | None
     actions: list[str]
+    refused: dict[str, str]
 
 
 class UnreadableRow(TypedDict):
@@ -322,3 +323,30 @@ class EntityView(TypedDict):
     live: list[CommandView]
     failed: list[CommandView]
     latest: list[CommandView]
+
+
+class SystemAsked(TypedDict):
+    """An outside scope in which tasks would be asked to stop."""
+
+    system: str
+    scope: str
+    tasks: int
+
+
+class Preview(TypedDict):
+    """What an order would do now. Parts are counted that do work of their own; `frees` names entities.
+
+    `skips` are parts whose turn would not come, `undoes` those that were done and would be undone, `redoes` those that
+    would be done again. `sentence` says it in words.
+    """
+
+    verb: str
+    allowed: bool
+    refused: str | None
+    stops: int
+    skips: int
+    undoes: int
+    redoes: int
+    frees: list[str]
+    asks: list[SystemAsked]
+    sentence: str

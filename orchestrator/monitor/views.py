@@ -11,7 +11,7 @@ from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
 from orchestrator.core.ports import LockRow, Trouble, WorkerRow
 from orchestrator.core.progress import note_on, progress_of
-from orchestrator.monitor.actions import actions
+from orchestrator.monitor.actions import actions, refusals
 from orchestrator.monitor.shapes import (
     CommandView,
     DeedView,
@@ -79,6 +79,7 @@ def command_view(
         "stuck": command.stuck,
         "stuck_part": None if stuck_part is None else _stuck_part(stuck_part),
         "actions": actions(command),
+        "refused": refusals(command),
     }
 
 

@@ -101,6 +101,13 @@ class MemoryWatching:
                 firsts[one.root_id] = min(one.command_id, known)
         return self.get_all(firsts.values())
 
+    def all_stuck(self, root_id: str) -> list[str]:
+        return sorted(
+            one.command_id
+            for one in self.books.commands.values()
+            if one.status is Status.NEEDS_ATTENTION and one.root_id == root_id
+        )
+
     def count_stuck(self) -> int:
         return sum(one.stuck for one in self.books.commands.values())
 

@@ -92,6 +92,13 @@ class Watching(Listing):
         statement = statements.HEADS.where(_c.stopping.is_not(None), *statements.is_live(_c))
         return self._heads(statement.order_by(_c.last_update_time).limit(limit))
 
+    def all_stuck(self, root_id: str) -> list[str]:
+        """Gives the ids of all commands of a tree that need attention."""
+        attention: sa.ColumnElement[str] = sa.literal_column(f"'{Status.NEEDS_ATTENTION.value}'")
+        found = sa.select(_c.command_id).where(_c.action_state == attention, _c.root_id == root_id)
+        with self.reading() as connection:
+            return [row[0] for row in connection.execute(found.order_by(_c.command_id))]
+
     def count_parts(self, parent_id: str) -> dict[Status, int]:
         """Says how many direct parts of a command are in each status."""
         parts = sa.select(_s.entity_id).where(_s.sequence_id == parent_id)

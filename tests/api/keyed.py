@@ -202,6 +202,11 @@ STEP = {"description": "Carve", "type": "executing"}
 ASKED: dict[tuple[str, str], Callable[[World], Asked]] = {
     ("POST", f"{V1}/commands"): submission,
     ("POST", f"{COMMAND}/stop"): stop,
+    ("POST", f"{V1}/commands/bulk"): lambda world: (
+        "operator",
+        {},
+        {"verb": "stop", "ids": [world.command()]},
+    ),
     ("POST", f"{COMMAND}/restart"): lambda world: (
         "operator",
         {"command_id": broken(world)},

@@ -33,6 +33,8 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("GET", f"{COMMAND}/tree"): READ,
     ("GET", f"{COMMAND}/parts"): READ,
     ("GET", f"{COMMAND}/events"): READ,
+    ("GET", f"{COMMAND}/preview"): NO_VENDOR,
+    ("POST", f"{V1}/commands/bulk"): Rule(0, 0, 403, 0, 0),  # each that is refused is a result
     ("POST", f"{COMMAND}/stop"): STEER,
     ("POST", f"{COMMAND}/restart"): STEER,
     ("POST", f"{COMMAND}/skip"): STEER,
@@ -120,6 +122,7 @@ RULES |= {
 GUARDED = {key: rule for key, rule in RULES.items() if isinstance(rule, Rule)}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{COMMAND}/resolve"): {"outcome": "failed"},
+    ("POST", f"{V1}/commands/bulk"): {"verb": "stop", "ids": ["ffffffff"]},
     ("PATCH", f"{TASKS}/{{task_id}}"): {"progress": 0.1},
     ("PUT", f"{COMMAND}/grants/{{vendor}}"): {},
     ("PUT", f"{V1}/kinds/{{kind}}/grants/{{vendor}}"): {},

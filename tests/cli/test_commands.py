@@ -299,3 +299,20 @@ def test_an_unknown_filter_is_refused_with_a_hint(cli: Typing) -> None:
     assert "there is no filter 'vm'" in result.stderr
     assert "entity, external, correlation, kind, owner, error, id, text" in result.stderr
     assert "'entity:vm:vm-003'" in result.stderr
+
+
+def test_many_are_ordered_by_what_a_list_finds(cli: Typing, stage: Stage) -> None:
+    ids = [stage.submit(Guarded(vm=f"vm-bulk-{number}")) for number in range(3)]
+    stage.play()
+
+    trial = cli("stop", "-f", "guard vm-bulk", "--dry-run")
+    untouched = [stage.orchestrator.get(one).stopping for one in ids]
+    stopped = cli("stop", "-f", "guard vm-bulk", "-s", "waiting", "--reason", "wrong host", "--yes")
+    neither, both = cli("stop", "--yes"), cli("stop", ids[0], "-f", "kind:x", "--yes")
+
+    assert (trial.exit_code, stopped.exit_code) == (0, 0), trial.output + stopped.output
+    assert "3 would be told to stop" in trial.stderr
+    assert untouched == [None, None, None]
+    assert "3 told to stop" in stopped.stderr
+    assert all(stage.orchestrator.get(one).stopping for one in ids)
+    assert (neither.exit_code, both.exit_code) == (2, 2)
