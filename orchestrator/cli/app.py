@@ -3,37 +3,97 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli import (
-    access,
-    auditing,
-    granting,
-    listing,
-    looking,
-    ordering,
-    showing,
-    submitting,
-    upkeep,
-    vendors,
-    watching,
-    webhooks,
-)
 from orchestrator.cli.console import notes
-from orchestrator.cli.demo.command import demo
-from orchestrator.cli.doctor import doctor
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.terminal import say
-from orchestrator.cli.up.command import up
+
+COMMANDS = {
+    "submit": "submitting:submit",
+    "list": "listing:list_commands",
+    "show": "showing:show",
+    "watch": "watching:watch",
+    "stop": "ordering:stop",
+    "restart": "ordering:restart",
+    "skip": "ordering:skip",
+    "resolve": "ordering:resolve",
+    "kinds": "looking:kinds",
+    "workers": "looking:workers",
+    "queues": "looking:queues",
+    "adapters": "looking:adapters",
+    "locks": "looking:locks",
+    "audit": "auditing:audit",
+    "login": "access:login",
+    "gc": "upkeep:gc",
+    "doctor": "doctor:doctor",
+    "up": "up.command:up",
+    "demo": "demo.command:demo",
+}
+"""Where each command's function is: a module of this package, and its name there."""
+GROUPS = {
+    "external": (
+        "Report on vendors' tasks from a script.",
+        {name: f"vendors:{name}" for name in ("create", "update", "heartbeat", "complete", "fail")},
+    ),
+    "grant": (
+        "Let vendors in where they have nothing of their own.",
+        {
+            "give": "granting:give",
+            "withdraw": "granting:withdraw",
+            "list": "granting:list_grants",
+        },
+    ),
+    "webhook": (
+        "Tell vendors of their work, and send again what was not delivered.",
+        {
+            **{name: f"webhooks:{name}" for name in ("add", "change", "rotate", "remove")},
+            "list": "webhooks:list_webhooks",
+            "dead": "webhooks:dead",
+            "resend": "webhooks:resend",
+        },
+    ),
+    "token": (
+        "Make, list and revoke tokens.",
+        {"create": "access:create", "list": "access:list_tokens", "revoke": "access:revoke"},
+    ),
+    "db": (
+        "The database's schema.",
+        {"upgrade": "upkeep:upgrade", "current": "upkeep:current"},
+    ),
+    "config": ("The settings in force.", {"show": "upkeep:config_show"}),
+}
 
 
 class Program(TyperGroup):
-    """A group whose commands end with one sentence and their exit code instead of a trace."""
+    """A group whose commands end with one sentence and their exit code instead of a trace.
+
+    A command's code is loaded when the command is asked for: to load all of it takes longer than most of them.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Gives all names, in the order in which they are learnt."""
+        return [*COMMANDS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Loads a command, or a group of them."""
+        if cmd_name in COMMANDS:
+            single = typer.Typer(rich_markup_mode=None)
+            single.command(cmd_name)(_load(COMMANDS[cmd_name]))
+            return typer.main.get_command(single)
+        if cmd_name not in GROUPS:
+            return None
+        text, commands = GROUPS[cmd_name]
+        group = typer.Typer(name=cmd_name, help=text, no_args_is_help=True, rich_markup_mode=None)
+        group.callback()(_nothing)  # keeps a group with one command a group
+        for name, home in commands.items():
+            group.command(name)(_load(home))
+        return typer.main.get_command(group)
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **more: Any) -> Any:
         """Runs the program. Ends it at once for an argument that is no text: it could not even be named."""
@@ -65,65 +125,13 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command("submit")(submitting.submit)
-    app.command("list")(listing.list_commands)
-    app.command("show")(showing.show)
-    app.command("watch")(watching.watch)
-    for order in (ordering.stop, ordering.restart, ordering.skip, ordering.resolve):
-        app.command(order.__name__)(order)
-    for look in (looking.kinds, looking.workers, looking.queues, looking.adapters, looking.locks):
-        app.command(look.__name__)(look)
-    app.command("audit")(auditing.audit)
-    app.command("login")(access.login)
-    app.command("gc")(upkeep.gc)
-    app.command("doctor")(doctor)
-    app.command("up")(up)
-    app.command("demo")(demo)
-    _add_groups(app)
     return app
 
 
-def _add_groups(app: typer.Typer) -> None:
-    external = _group("Report on vendors' tasks from a script.")
-    for report in (
-        vendors.create,
-        vendors.update,
-        vendors.heartbeat,
-        vendors.complete,
-        vendors.fail,
-    ):
-        external.command(report.__name__)(report)
-    app.add_typer(external, name="external")
-    grant = _group("Let vendors in where they have nothing of their own.")
-    grant.command("give")(granting.give)
-    grant.command("withdraw")(granting.withdraw)
-    grant.command("list")(granting.list_grants)
-    app.add_typer(grant, name="grant")
-    webhook = _group("Tell vendors of their work, and send again what was not delivered.")
-    for one in (webhooks.add, webhooks.change, webhooks.rotate, webhooks.remove):
-        webhook.command(one.__name__)(one)
-    webhook.command("list")(webhooks.list_webhooks)
-    webhook.command("dead")(webhooks.dead)
-    webhook.command("resend")(webhooks.resend)
-    app.add_typer(webhook, name="webhook")
-    token = _group("Make, list and revoke tokens.")
-    token.command("create")(access.create)
-    token.command("list")(access.list_tokens)
-    token.command("revoke")(access.revoke)
-    app.add_typer(token, name="token")
-    database = _group("The database's schema.")
-    database.command("upgrade")(upkeep.upgrade)
-    database.command("current")(upkeep.current)
-    app.add_typer(database, name="db")
-    config = _group("The settings in force.")
-    config.command("show")(upkeep.config_show)
-    app.add_typer(config, name="config")
-
-
-def _group(text: str) -> typer.Typer:
-    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
-    group.callback()(_nothing)  # keeps a group with one command a group
-    return group
+def _load(home: str) -> Callable[..., Any]:
+    module, _, name = home.partition(":")
+    found = getattr(import_module(f"orchestrator.cli.{module}"), name)
+    return cast("Callable[..., Any]", found)
 
 
 def _nothing() -> None:
@@ -146,7 +154,7 @@ def _root(
 
 
 def _print_version() -> None:
-    say(version("orchestrator"))
+    say(import_module("importlib.metadata").version("orchestrator"))
     raise typer.Exit
 
 

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
-
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from orchestrator.cli.exits import CliError
 from orchestrator.running import Running, find_running
 
 CONFIG = "ORCHESTRATOR_CONFIG"
+PREFIX = "ORCHESTRATOR_"
 TOKEN_FILE = "token"
 
 
-class ClientSettings(BaseSettings):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
     """`ORCHESTRATOR_*` in the environment, or else the TOML file named by `ORCHESTRATOR_CONFIG`.
 
-    Settings that concern other parts of the system are left alone here.
+    Settings that concern other parts of the system are left alone here. `told` names those that were not left to
+    their defaults. Read without pydantic: to load that takes as long as to ask the server.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", extra="ignore", frozen=True)
-
     api_url: str = "http://127.0.0.1:8080"
-    token: SecretStr | None = None
-    data_dir: Path = Field(default_factory=lambda: Path.home() / ".orchestrator")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Reads the environment before the file, and no other source."""
-        return (env_settings, init_settings)
+    token: str = field(default="", repr=False)
+    data_dir: Path = field(default_factory=lambda: Path.home() / ".orchestrator")
+    told: frozenset[str] = frozenset()
 
     @property
     def token_file(self) -> Path:
@@ -48,14 +36,15 @@ class ClientSettings(BaseSettings):
 
     def find_token(self) -> str | None:
         """Gives the token of the settings, or else the one in the token file."""
-        if self.token is not None and self.token.get_secret_value():
-            return self.token.get_secret_value()
+        if self.token:
+            return self.token
         try:
             return self.token_file.read_text().strip() or None
         except OSError:  # absent, or somebody else's
             return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings(ClientSettings):
     """What `up` must know beside that: which servers are there already; empty is none."""
 
@@ -76,29 +65,32 @@ def read_settings() -> ClientSettings:
     if running is None:
         return found
     url = running.setting("api_url") or found.api_url
-    return found.model_copy(update={"api_url": url, "data_dir": running.data})
+    return replace(found, api_url=url, data_dir=running.data)
 
 
 def running_of(settings: ClientSettings) -> Running | None:
     """Gives the system that `up` runs on this machine, where the settings name no other."""
-    told = settings.model_fields_set
-    if "api_url" in told:
+    if "api_url" in settings.told:
         return None
-    return find_running(settings.data_dir if "data_dir" in told else None)
+    return find_running(settings.data_dir if "data_dir" in settings.told else None)
 
 
 def read(kind: type[SettingsType]) -> SettingsType:
     """Gives settings of that type. Raises CliError with one sentence when they cannot be read."""
-    try:
-        found = kind(**_config_file())
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(one) for one in first["loc"])
-        raise CliError(f"setting {name} cannot be used: {first['msg']}") from error
-    directory = found.data_dir.expanduser()
-    if directory == found.data_dir:
-        return found  # a copy would say of a default that it was set
-    return found.model_copy(update={"data_dir": directory})
+    in_file = _config_file()
+    names = {one.name for one in fields(kind)} - {"told"}
+    found: dict[str, Any] = {name: in_file[name] for name in names if name in in_file}
+    for name in names:
+        said = os.environ.get(f"{PREFIX}{name.upper()}")
+        if said is not None:
+            found[name] = said
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise CliError(f"setting {name} cannot be used: {value!r} is no text")
+    told = frozenset(found)
+    if "data_dir" in found:
+        found["data_dir"] = Path(found["data_dir"]).expanduser()
+    return kind(**found, told=told)
 
 
 def _config_file() -> dict[str, Any]:
