@@ -32,6 +32,7 @@ from orchestrator import AsyncTaskRef, Refused, TaskReport, TaskStatus, Trouble,
 log = structlog.get_logger(__name__)
 
 UNKNOWN_TASK, NOT_CLEARABLE = 401, 410
+MOST_QUESTIONS = 64  # at a time, so that many hosts that do not answer do not hold up the others
 JOB_ENDED = "|jobs|status|"
 Question = tuple[list[AsyncTaskRef], Callable[[], list[TaskReport]]]
 """Whom a question is about, and the question."""
@@ -55,7 +56,7 @@ class Vdsm:
             for one in settings.all_pools()
         }
         self._heard: Callable[[str], None] = lambda scope: None
-        self._asking = ThreadPoolExecutor(16, thread_name_prefix="vdsm-poll")
+        self._asking = ThreadPoolExecutor(MOST_QUESTIONS, thread_name_prefix="vdsm-poll")
         self.outbox = Outbox(settings.outbox)
 
     def storage(self, pool_id: UUID | None = None) -> StorageVerbs:

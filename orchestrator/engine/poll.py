@@ -29,6 +29,7 @@ READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which not
 # To read the answer about a task costs a microsecond: so polling takes at most a few thousandths of a core.
 REST_PER_TASK = timedelta(milliseconds=10)
 LONGEST_REST = timedelta(seconds=30)
+CLEARING_AT_MOST = timedelta(seconds=10)  # in one visit, beyond the call that it takes to notice
 
 
 @dataclass(slots=True)
@@ -189,7 +190,10 @@ class Poller:
         found = self.writer.store.get_all({task.command_id for task in ended})
         commands = {one.command_id: one for one in found}
         cleared = []
+        began = self.clock.now()
         for task in ended:
+            if self.clock.now() - began > CLEARING_AT_MOST:
+                break  # the scope is slow; what is left can wait, and the tasks that run there cannot
             if not _is_over(commands.get(task.command_id)):
                 continue
             state = TaskState.CLEARED

@@ -93,3 +93,29 @@ def test_news_that_comes_while_a_scope_is_asked_has_it_asked_again(
     stage.turn(REST_PER_TASK)
 
     assert stage.orchestrator.get(command_id).status is Status.SUCCEEDED
+
+
+def test_a_scope_that_is_slow_to_clear_is_polled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outside = Announced()
+    stage = Stage(COMMANDS, (Diary(), outside))
+    ids = [stage.submit(Work(name=f"w{number}")) for number in range(8)]
+    last = stage.submit(Work(name="last"))
+    stage.play()
+    stage.turn(POLL)
+    for number in range(8):
+        outside.says(f"w{number}", TaskStatus.SUCCEEDED)
+    cleared_at: list[int] = []
+
+    def slowly(task: AsyncTaskRef) -> None:
+        stage.clock.turn(timedelta(seconds=60))
+        cleared_at.append(outside.polls)
+
+    monkeypatch.setattr(outside, "clear", slowly)
+    for _ in range(12):
+        stage.turn(POLL)
+
+    assert len(cleared_at) == len(ids)
+    assert len(set(cleared_at)) == len(ids), "between any two of them the scope was asked"
+    assert stage.orchestrator.get(last).status is Status.WAITING

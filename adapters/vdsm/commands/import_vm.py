@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import Field
@@ -41,7 +42,7 @@ class ImportVm(InPool, kind="vm.import", label="Import VM {vm_name} from {source
 
     source: str
     vm_name: str
-    disk_sizes: tuple[int, ...] = Field(min_length=1)
+    disk_sizes: tuple[Annotated[int, Field(gt=0)], ...] = Field(min_length=1)
     new_vm_id: UUID = Field(default_factory=uuid4)
     new_storage_domain_id: UUID | None = None
     start: bool = False
