@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -38,6 +38,14 @@ Question = tuple[list[AsyncTaskRef], Callable[[], list[TaskReport]]]
 """Whom a question is about, and the question."""
 
 
+class Reading(NamedTuple):
+    """What a listing said of a task, and what we made of it."""
+
+    task: AsyncTaskRef
+    found: Mapping[str, Any] | None
+    report: TaskReport
+
+
 class Vdsm:
     """The storage pools of the settings; a scope is a pool's id.
 
@@ -55,6 +63,7 @@ class Vdsm:
             )
             for one in settings.all_pools()
         }
+        self._readings: dict[str, dict[str, Reading]] = {}
         self._heard: Callable[[str], None] = lambda scope: None
         self._asking = ThreadPoolExecutor(MOST_QUESTIONS, thread_name_prefix="vdsm-poll")
         self.outbox = Outbox(settings.outbox)
@@ -178,9 +187,17 @@ class Vdsm:
 
     def _poll_tasks(self, calls: Calls, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
         listed = calls.listing("Host.getAllTasksStatuses")
-        return [
-            STORAGE_TASKS[one.verb].read(calls, one, listed.get(one.external_id)) for one in tasks
-        ]
+        before, now = self._readings.get(calls.pool.id, {}), dict[str, Reading]()
+        for one in tasks:
+            found = listed.get(one.external_id)
+            known = before.get(one.task_id)
+            if known and known.task is one and found is not None and known.found == found:
+                now[one.task_id] = known  # of thousands that run, few have news
+            else:
+                told = STORAGE_TASKS[one.verb].read(calls, one, found)
+                now[one.task_id] = Reading(one, found, told)
+        self._readings[calls.pool.id] = now
+        return [one.report for one in now.values()]
 
     def _poll_jobs(self, calls: Calls, address: str, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
         host = calls.pool.host(address)

@@ -228,6 +228,49 @@ def test_a_job_is_forgotten_an_hour_after_its_end(
     assert eventually(lambda: made.infos(None, ()) == {})
 
 
+def test_a_job_takes_one_of_the_ten_threads(fresh: Callable[..., SimulatorProcess]) -> None:
+    simulator = fresh()
+    simulator.inject(Fault(verb="SDM.update_volume", effect=Effect.SLOW_WORK, seconds=60))
+    volumes = [new_volume() for _ in range(11)]
+    for volume in volumes:
+        ended(simulator, simulator.ask("Volume.create", **volume))
+    for number, volume in enumerate(volumes):
+        where = {
+            "endpoint_type": "div",
+            "sd_id": volume["storagedomainID"],
+            "img_id": volume["imageID"],
+            "vol_id": volume["volumeID"],
+        }
+        attributes = {"description": str(number)}
+        simulator.ask("SDM.update_volume", job_id=str(uuid4()), vol_info=where, vol_attr=attributes)
+
+    def statuses() -> list[str]:
+        return sorted(one["status"] for one in simulator.ask("Host.getJobs").values())
+
+    eventually(lambda: statuses() == ["pending"] + ["running"] * 10)
+    waiting = [one for one in simulator.ask("Host.getJobs").values() if one["status"] == "pending"]
+    assert "progress" not in waiting[0]
+
+
+def test_a_manager_is_stopped_before_its_host_is_disconnected(
+    fresh: Callable[..., SimulatorProcess],
+) -> None:
+    simulator = fresh()
+    client = ForeignClient("127.0.0.1", simulator.port)
+    pool = {"storagepoolID": str(POOL)}
+    leaving = {**pool, "hostID": 1, "scsiKey": str(POOL)}
+
+    busy, _ = client.refusal("StoragePool.disconnect", leaving)
+    assert client.result("StoragePool.spmStop", **pool) is True
+    free = client.result("StoragePool.getSpmStatus", **pool)["spmStatus"]
+    assert client.result("StoragePool.disconnect", **leaving) is True
+
+    assert (busy, free) == (656, "Free")
+    assert client.refusal("StoragePool.getSpmStatus", pool)[0] == 309
+    assert client.result("Host.getConnectedStoragePools") == []
+    client.close()
+
+
 def test_everything_is_99_while_the_host_starts(fresh: Callable[..., SimulatorProcess]) -> None:
     simulator = fresh(options=("--starting", "1.5"))
     client = ForeignClient("127.0.0.1", simulator.port)

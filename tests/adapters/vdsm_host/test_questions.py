@@ -181,6 +181,17 @@ def test_a_vm_that_there_is_not_is_1(client: ForeignClient) -> None:
     assert text.startswith("Virtual machine does not exist")
 
 
+@pytest.mark.parametrize("verb", ["VM.getInfo", "VM.shutdown", "VM.destroy", "VM.freeze"])
+def test_any_verb_on_a_vm_that_there_is_not_is_1(client: ForeignClient, verb: str) -> None:
+    assert client.refusal(verb, {"vmID": GONE})[0] == 1
+
+
+def test_the_statistics_of_all_vms_are_a_list(client: ForeignClient) -> None:
+    found = client.result("Host.getAllVmStats")
+
+    assert all({"vmId", "status"} <= set(one) for one in found)
+
+
 def test_a_vm_is_made_from_domain_xml_alone(client: ForeignClient) -> None:
     params = {"vmID": GONE, "vmParams": {"vmId": GONE, "memSize": 1024}}
 

@@ -166,6 +166,45 @@ def test_a_volume_with_a_child_is_not_deleted(storage: Storage, client: ForeignC
     assert (info["legality"], info["voltype"]) == ("LEGAL", "INTERNAL")
 
 
+def test_volumes_are_deleted_by_a_list(storage: Storage, client: ForeignClient) -> None:
+    base = storage.create()
+    top = storage.overlay(base)
+
+    code, status = storage.outcome(
+        "Image.deleteVolumes", **storage.place(base["imageID"]), volumeList=[top["volumeID"]]
+    )
+
+    assert (code, status["taskResult"]) == (0, "success")
+    assert client.refusal("Volume.getInfo", top)[0] == 201
+    assert client.result("Volume.getInfo", **base)["voltype"] == "LEAF"
+
+
+def test_an_image_is_moved_to_another_domain_and_back(
+    storage: Storage, client: ForeignClient, target: Target
+) -> None:
+    known = client.result("StoragePool.getInfo", storagepoolID=target.pool)["dominfo"]
+    others = [one for one in known if one != target.domain]
+    if not others:
+        pytest.skip("the pool has one storage domain")
+    volume = storage.create()
+    there = {**volume, "storagedomainID": others[0]}
+
+    for source, destination in ((volume, there), (there, volume)):
+        image = {key: source[key] for key in source if key != "volumeID"}
+        code, _ = storage.outcome(
+            "Image.move",
+            **image,
+            dstSdUUID=destination["storagedomainID"],
+            operation=2,
+            postZero=False,
+            force=False,
+        )
+
+        assert code == 0
+        assert client.result("Volume.getInfo", **destination)["legality"] == "LEGAL"
+        assert client.refusal("Volume.getInfo", source)[0] == 254
+
+
 def test_a_volume_tells_all_that_vdsm_tells(storage: Storage, client: ForeignClient) -> None:
     volume = storage.create(desc="of the suite")
 
@@ -184,6 +223,10 @@ def test_a_volume_tells_all_that_vdsm_tells(storage: Storage, client: ForeignCli
     assert {key: info[key] for key in wanted} == wanted
     assert {"lease", "mtime", "ctime", "sequence", "apparentsize", "truesize"} <= set(info)
     assert isinstance(info["generation"], int)
+    place = {key: volume[key] for key in ("storagedomainID", "storagepoolID", "imageID")}
+    assert client.result("StorageDomain.getVolumes", **place) == [volume["volumeID"]]
+    images = client.result("StorageDomain.getImages", storagedomainID=volume["storagedomainID"])
+    assert volume["imageID"] in images
     size = client.result("Volume.getSize", **volume)
     assert set(size) == {"apparentsize", "truesize"}
     assert client.result("Image.getVolumes", **storage.place(volume["imageID"])) == [
