@@ -18,6 +18,7 @@ def adapter() -> Gluster:
     from adapters.gluster.cli import GlusterCli  # noqa: PLC0415
     from adapters.gluster.clusters import Clusters  # noqa: PLC0415
     from adapters.gluster.gluster import Gluster  # noqa: PLC0415
+    from adapters.gluster.leftovers import Leftovers  # noqa: PLC0415
     from adapters.gluster.settings import GlusterSettings  # noqa: PLC0415
 
     settings = GlusterSettings()
@@ -32,8 +33,20 @@ def adapter() -> Gluster:
         return GlusterCli(words, timeout=settings.timeout, calls_at_once=settings.calls_at_once)
 
     others = [
-        Gluster(cli(one.command_words), cluster=one.name, **shared) for one in settings.clusters
+        Gluster(
+            cli(one.command_words),
+            cluster=one.name,
+            leftovers=Leftovers(one.brick_words),
+            **shared,
+        )
+        for one in settings.clusters
     ]
-    made = Clusters(cli(settings.command_words), cluster=settings.cluster, others=others, **shared)
+    made = Clusters(
+        cli(settings.command_words),
+        cluster=settings.cluster,
+        leftovers=Leftovers(settings.brick_words),
+        others=others,
+        **shared,
+    )
     made.settings = settings
     return made

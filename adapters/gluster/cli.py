@@ -94,6 +94,8 @@ class GlusterCli:
             if done.returncode == 1 and _UNKNOWN_WORDS.match(said):
                 # This Gluster does not know the request, and never will.
                 raise GlusterRefused(said, done.returncode) from error
+            if not said and any(word.startswith("--remote-host") for word in self._command):
+                said = "gluster --remote-host only reads; to change something, run it by ssh"
             # All else may be the way to Gluster (ssh, sudo, a container): that is no answer.
             raise TryAgain(
                 f"gluster {asked} ended with code {done.returncode} and no answer: {said or error}"

@@ -10,6 +10,7 @@ from typing import Any
 from adapters.gluster.cli import GlusterCli, GlusterRefused
 from adapters.gluster.details import Details
 from adapters.gluster.healing import HEAL_VERBS, Healing
+from adapters.gluster.leftovers import Leftovers
 from adapters.gluster.settings import GlusterSettings
 from adapters.gluster.tasks import (
     ListedTask,
@@ -64,11 +65,13 @@ class Gluster(Healing):
         frozen_after: timedelta = timedelta(minutes=2),
         absent_after: timedelta = timedelta(seconds=30),
         details_per_poll: int = 8,
+        leftovers: Leftovers | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         super().__init__(cli, cluster=cluster, lease=lease, now=now)
         self._frozen_after = frozen_after
         self._absent_after = absent_after
+        self._leftovers = leftovers or Leftovers()
         self._details = Details(cli, per_poll=details_per_poll, now=now)
         self._now = now
         self._absent_since: dict[str, datetime] = {}  # our task id → when first not listed
@@ -327,7 +330,10 @@ class Gluster(Healing):
             verb=task.verb,
             message=f"not committed, the drain is kept; mend the cause and restart: {problem}"
             if problem
-            else f"the bricks have left the volume; {names_may_be_lost(_volume(task))}",
+            else (
+                f"the bricks have left the volume; {self._leftovers.tell(task.request['bricks'])}; "
+                f"{names_may_be_lost(_volume(task))}"
+            ),
         )
 
     def _bricks_left(self, task: AsyncTaskRef) -> bool:

@@ -21,6 +21,12 @@ class ClusterSettings(BaseModel):
 
     name: str = Field(pattern=CLUSTER_NAME)
     command: str = Field(default="gluster", min_length=1)
+    brick_command: str = ""
+
+    @property
+    def brick_words(self) -> tuple[str, ...]:
+        """What runs a program on the host of a brick, in words."""
+        return tuple(shlex.split(self.brick_command))
 
     @property
     def command_words(self) -> tuple[str, ...]:
@@ -39,9 +45,16 @@ class GlusterSettings(BaseSettings):
         description="the gluster program and its options, as a shell would read them",
     )
     cluster: str = Field(default="gluster", description="what this cluster is called, its scope")
+    brick_command: str = Field(
+        default="",
+        description=(
+            "what runs a program on a brick's host, `ssh root@{host}` or `env` for here: "
+            "removed bricks are looked through for files left behind"
+        ),
+    )
     clusters: tuple[ClusterSettings, ...] = Field(
         default=(),
-        description="other clusters, as JSON: a list of objects with name and command",
+        description="other clusters, as JSON: a list of objects with name, command and brick_command",
     )
     calls_at_once: int = Field(
         default=CALLS_AT_ONCE, ge=1, description="calls of the program under way, for each cluster"
@@ -75,6 +88,11 @@ class GlusterSettings(BaseSettings):
     def command_words(self) -> tuple[str, ...]:
         """The command line in words."""
         return tuple(shlex.split(self.command))
+
+    @property
+    def brick_words(self) -> tuple[str, ...]:
+        """What runs a program on the host of a brick, in words."""
+        return tuple(shlex.split(self.brick_command))
 
     @property
     def timeout(self) -> timedelta:

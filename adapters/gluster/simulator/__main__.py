@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from adapters.gluster.simulator import healing, migration, volumes
-from adapters.gluster.simulator.answers import CONNECTION_FAILED, Answer, misunderstand, refuse
+from adapters.gluster.simulator.answers import (
+    CONNECTION_FAILED,
+    Answer,
+    misunderstand,
+    refuse,
+    refuse_in_words,
+)
 from adapters.gluster.simulator.state import Cluster
 
+BUSY = 30802
 STATE = "GLUSTER_SIMULATOR_STATE"
 _USAGE = "gluster [options] <help> <peer> <pool> <volume>"
 _REMOVALS = ("start", "status", "stop", "commit", "force")
@@ -33,15 +41,32 @@ def main(arguments: list[str]) -> Answer:
             if cluster.faults.has("busy"):
                 return refuse("Another transaction is in progress. Please try again later.")
             if _needs_lock(words) and words[2] in cluster.faults.names("busy_volumes"):
-                text = f"Another transaction is in progress for {words[2]}."
-                return refuse(f"{text} Please try again after some time.")
-            return _answer(cluster, words)
+                return _busy(words)
+            answer = _answer(cluster, words)
+            if words[-1:] in (["stop"], ["commit"]) or "commit" in words:
+                time.sleep(float(os.environ.get(migration.START_SECONDS, "5")) / 4)
+            return answer
     except Answer as answer:
         return answer
 
 
 def _needs_lock(words: list[str]) -> bool:
     return len(words) > 2 and words[0] == "volume" and words[1] not in ("info", "heal")
+
+
+def _busy(words: list[str]) -> Answer:
+    """Gives the no of a volume whose lock another node's request holds."""
+    rest = "Please try again after some time."
+    text = f"Another transaction is in progress. {rest}"
+    if words[1] == "rebalance" and "start" in words:
+        op = "4" if "fix-layout" in words else "1"
+        return refuse(text, ("volRebalance", [("op", op)]), errno=BUSY)
+    if words[1] == "rebalance":
+        return refuse_in_words(text, "volRebalance", errno=BUSY, code=1)
+    text = f"Another transaction is in progress for {words[2]}. {rest}"
+    if words[1] == "status":
+        return refuse_in_words(text, "volStatus", errno=BUSY)
+    return refuse(text, errno=BUSY)
 
 
 def _answer(cluster: Cluster, words: list[str]) -> Answer:  # noqa: PLR0912 - one case a request

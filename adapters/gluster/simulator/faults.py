@@ -25,6 +25,7 @@ class Faults:
     `lose_reply`       starts are carried out, and their reply is "Request timed out"
     `freeze`           daemons stand still, counters and all, until it is switched off
     `fail_files`       name patterns: moving such a file fails
+    `done_but_failed`  tasks read failed although all was moved, as after a crash
     `failed_nodes`     hosts whose part of a task fails
     `full_bricks`      bricks (`host:/path`) that take no file
     `killed_daemon`    how the task of a daemon that was killed looks: "frozen" (default) or

@@ -8,7 +8,14 @@ from adapters.gluster.simulator.answers import Answer, Node, accept, misundersta
 from adapters.gluster.simulator.healer import FULL, INDEX, spawn_healer
 from adapters.gluster.simulator.heals import ROOT, HealBook
 from adapters.gluster.simulator.placement import brick_path, sub_volumes
-from adapters.gluster.simulator.state import STARTED, Cluster, Volume, elsewhere, taken
+from adapters.gluster.simulator.state import (
+    PRE_VALIDATION,
+    STARTED,
+    Cluster,
+    Volume,
+    host_of,
+    prepare,
+)
 
 _ROOT_ID = "00000000-0000-0000-0000-000000000001"
 _LINE = "-" * 48
@@ -33,9 +40,8 @@ def replace_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
         return refuse(text, errno=0)
     if old not in volume["bricks"]:
         return refuse(f"brick: {old} does not exist in volume: {name}", errno=0)
-    if no := taken(cluster, [new]):
+    if no := prepare(cluster, [new]):
         return refuse(no, errno=0)
-    brick_path(new).mkdir(parents=True, exist_ok=True)
     volume["bricks"] = [new if brick == old else brick for brick in volume["bricks"]]
     volume["layout"] = [
         [new if brick == old else brick for brick in group] for group in volume["layout"]
@@ -58,7 +64,7 @@ def reset_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
     if words[1:] != [words[0], "commit", "force"]:
         return misunderstand("volume reset-brick <VOLNAME> <SOURCE-BRICK> {{start} | ...}")
     if words[0] not in out:
-        where = "" if cluster.is_here(words[0]) else elsewhere(words[0])
+        where = "" if cluster.is_here(words[0]) else PRE_VALIDATION.format(host_of(words[0]))
         text = (
             "Source brick must be stopped. Please use gluster volume reset-brick "
             "<volname> <dst-brick> start."

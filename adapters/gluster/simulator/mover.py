@@ -45,6 +45,8 @@ class Mover:
             how = self._work()
         except StopAsked:
             how = "stopped"
+        if how == "completed" and Faults(self._cluster.state_dir).has("done_but_failed"):
+            how = "failed"
         self._progress["status"] = _ENDS[how][self._kind == "fix-layout"]
         self._tell()
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from adapters.gluster.simulator.faults import Faults
-from adapters.gluster.simulator.placement import SubVolume
+from adapters.gluster.simulator.placement import SubVolume, brick_path
 
+PRE_VALIDATION = "Pre Validation failed on {}. "
+STAGING = "Staging failed on {}. Error: "
 STARTED = 1
 STOPPED = 2
 
@@ -191,21 +193,27 @@ def _as_today(stored: dict[str, Any]) -> Volume:
     return cast("Volume", added | stored)
 
 
-def taken(cluster: Cluster, bricks: list[str]) -> str | None:
-    """Gives why bricks cannot be used, in Gluster's words."""
+def prepare(cluster: Cluster, bricks: list[str], *, step: str = PRE_VALIDATION) -> str | None:
+    """Makes the directories of new bricks; or gives why they cannot be used, in Gluster's words.
+
+    `step` is how an answer begins that came from the node where the brick is to be.
+    """
     for brick in bricks:
+        where = "" if cluster.is_here(brick) else step.format(host_of(brick))
         if any(brick in volume["bricks"] for volume in cluster.volumes.values()):
-            where = "" if cluster.is_here(brick) else elsewhere(brick)
             return (
                 f"{where}Brick: {brick} not available. "
                 "Brick may be containing or be contained by an existing brick."
             )
+        if not brick_path(brick).parent.is_dir():
+            return (
+                f"{where}Failed to create brick directory for brick {brick}. "
+                "Reason : No such file or directory "
+            )
+    for brick in bricks:
+        cluster.node_id(brick)
+        brick_path(brick).mkdir(exist_ok=True)
     return None
-
-
-def elsewhere(brick: str) -> str:
-    """Gives how an answer begins that came from another node."""
-    return f"Pre Validation failed on {host_of(brick)}. "
 
 
 def _replace(path: Path, content: Any) -> None:

@@ -11,8 +11,16 @@ from adapters.gluster.simulator.answers import (
     refuse_in_words,
 )
 from adapters.gluster.simulator.migration import is_at_work
-from adapters.gluster.simulator.placement import brick_path, sub_volumes
-from adapters.gluster.simulator.state import STARTED, STOPPED, Cluster, Volume, new_id, taken
+from adapters.gluster.simulator.placement import sub_volumes
+from adapters.gluster.simulator.state import (
+    STAGING,
+    STARTED,
+    STOPPED,
+    Cluster,
+    Volume,
+    new_id,
+    prepare,
+)
 
 _CREATE_USAGE = "volume create <NEW-VOLNAME> [replica <COUNT>] <NEW-BRICK>... [force]"
 
@@ -30,11 +38,8 @@ def create(cluster: Cluster, name: str, words: list[str]) -> Answer:
         return refuse(f"Volume {name} already exists", errno=0)
     if len(bricks) % group_size:
         return refuse("Failed to create volume files")
-    if no := taken(cluster, bricks):
+    if no := prepare(cluster, bricks, step=STAGING):
         return refuse(no)
-    for brick in bricks:
-        cluster.node_id(brick)
-        brick_path(brick).mkdir(parents=True, exist_ok=True)
     cluster.volumes[name] = {
         "volume_id": new_id(),
         "status": 0,
@@ -114,20 +119,16 @@ def add_brick(cluster: Cluster, name: str, words: list[str]) -> Answer:
         count = volume["group_size"]
         text = f"Incorrect number of bricks supplied {len(bricks)} with count {count}"
         return refuse_in_words(text, "volAddBrick", errno=0)
-    if no := taken(cluster, bricks):
+    if no := prepare(cluster, bricks):
         return refuse_in_words(no, "volAddBrick")
-    for brick in bricks:
-        brick_path(brick).mkdir(parents=True, exist_ok=True)
     volume["bricks"] += bricks
     return accept(("cliOp", "volAddBrick"), ("output", "Add Brick successful"))
 
 
 def _add_replicas(cluster: Cluster, volume: Volume, bricks: list[str], size: int) -> Answer:
     old = sub_volumes(volume["bricks"], volume["group_size"])
-    if no := taken(cluster, bricks):
+    if no := prepare(cluster, bricks):
         return refuse_in_words(no, "volAddBrick")
-    for brick in bricks:
-        brick_path(brick).mkdir(parents=True, exist_ok=True)
     added = sub_volumes(bricks, size - volume["group_size"])
     volume["layout"] = [one + new for one, new in zip(old, added, strict=True)]
     volume["bricks"] = [brick for group in volume["layout"] for brick in group]

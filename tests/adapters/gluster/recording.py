@@ -36,6 +36,8 @@ volume status all tasks --xml
 volume create d @1/d0 @2/d1 force --xml
 volume create d @1/d0 @2/d1 force --xml
 volume create x @1/d0 force --xml
+volume create x @1/no/x force --xml
+volume create x @2/no/x force --xml
 volume create r replica 3 @1/r0 @2/r1 @3/r2 force --xml
 volume create a replica 3 arbiter 1 @1/a0 @2/a1 @3/a2 force --xml
 volume create e disperse 3 redundancy 1 @1/e0 @2/e1 @3/e2 force --xml
@@ -81,6 +83,8 @@ volume add-brick r replica 3 @3/r3 force --xml
 volume add-brick d @3/d2 force --xml
 volume add-brick d @3/d2 force --xml
 volume add-brick nothere @3/d3 force --xml
+volume add-brick d @1/no/d3 force --xml
+volume add-brick d @3/no/d3 force --xml
 volume add-brick r @1/r9 force --xml
 volume rebalance d fix-layout start --xml
 until volume rebalance d status --xml: <statusStr>fix-layout completed
@@ -111,6 +115,8 @@ volume replace-brick d @1/d0 @1/d9 commit force --xml
 volume replace-brick nothere @1/d0 @1/d9 commit force --xml
 volume replace-brick r @1/zz @1/r9 commit force --xml
 volume replace-brick r @1/r0 @2/r1 commit force --xml
+volume replace-brick r @1/r0 @1/no/r9 commit force --xml
+volume replace-brick r @2/r1 @2/no/r9 commit force --xml
 volume replace-brick r @1/r0 @1/r9 start --xml
 volume heal r info summary --xml
 volume heal r info --xml

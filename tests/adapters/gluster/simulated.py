@@ -46,6 +46,7 @@ class Simulated:
 
     def __post_init__(self) -> None:
         self.state_dir = self.folder / "state"
+        (self.folder / "bricks").mkdir(parents=True, exist_ok=True)
         self.program = install(self.folder / "gluster", self.state_dir, start_s=0)
 
     def brick(self, name: str) -> str:

@@ -98,3 +98,11 @@ def test_a_volume_that_is_down_is_not_a_removal_that_has_ended(cluster: Simulate
         down.remove_bricks_stop("v", [cluster.brick("b1")])
     for text in ("remove-brick not started for volume v.", "Rebalance not started for volume v."):
         cluster.gluster(printing(REFUSAL.format(text))).remove_bricks_stop("v", ["host:/b"])
+
+
+def test_a_remote_gluster_that_keeps_silent_is_explained() -> None:
+    """A real one with --remote-host answers reads, and ends with 1 and no word on a change."""
+    command = ["sh", "-c", "exit 1", "--remote-host=g2"]
+
+    with pytest.raises(TryAgain, match="only reads; to change something, run it by ssh"):
+        GlusterCli(command, timeout=timedelta(seconds=15)).ask("volume", "rebalance", "v", "start")

@@ -6,7 +6,7 @@ import difflib
 
 import pytest
 
-from tests.adapters.gluster.nodes import real_nodes
+from tests.adapters.gluster.nodes import NODES, real_nodes
 from tests.adapters.gluster.recording import Answered, read_recorded, record
 from tests.adapters.gluster.simulated import Simulated
 
@@ -28,6 +28,8 @@ def differences(answers: list[Answered]) -> str:
 
 
 def test_the_simulator_answers_as_recorded(cluster: Simulated) -> None:
+    for node in NODES:
+        (cluster.folder / "bricks" / node).mkdir()
     answers = record(lambda words: cluster.run_exactly(*words), str(cluster.folder / "bricks"))
 
     assert differences(answers) == ""

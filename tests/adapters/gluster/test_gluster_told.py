@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from adapters.gluster.cli import GlusterCli
 from adapters.gluster.gluster import Gluster
-from orchestrator import TaskReport, TaskStatus
+from orchestrator import TaskReport, TaskStatus, TryAgain
 from tests.adapters.gluster.simulated import Simulated, after, follow, stored
 
 RUNNING = """\
@@ -87,3 +89,26 @@ def test_rate_and_time_left_are_told_when_gluster_tells_them() -> None:
     assert "3.3 files and 10.0 MB a second, 1:15:00 left" in (report.message or "")
     assert report.progress == 900 / (900 + 4500)
     assert report.detail["left_s"] == 4500
+
+
+def test_a_task_that_reads_failed_though_all_was_moved_is_not_called_a_success(
+    cluster: Simulated,
+) -> None:
+    """Seen on a real one after its daemon had crashed: only a person can tell."""
+    cluster.seed("v", 2)
+    cluster.switch(done_but_failed=True)
+
+    report = rebalanced(cluster)
+
+    assert report.status is TaskStatus.FAILED
+    assert (report.message or "").startswith("failed: ")
+
+
+def test_a_busy_volume_is_no_refusal_whatever_is_asked_of_it(cluster: Simulated) -> None:
+    cluster.seed("v", 2)
+    cluster.switch(busy_volumes=["v"])
+    cli = cluster.cli()
+
+    for words in ("rebalance v start", "rebalance v status", "status v tasks", "start v force"):
+        with pytest.raises(TryAgain, match="Another transaction is in progress"):
+            cli.ask("volume", *words.split())
