@@ -24,6 +24,9 @@ DISKS = {
 }
 """The VMs by name, and the sizes of their disks."""
 
+COPIED = ("golden", "huge")
+"""The VMs that are down, so that their disks can be copied as they are."""
+
 FULL_TARGET = "archive"
 """Copying this VM's disk fails halfway."""
 
@@ -61,7 +64,7 @@ class Machines:
         """The ids of all that was seeded."""
         if self._seeded is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._seeded = seed(self._directory, vms=DISKS)
+            self._seeded = seed(self._directory, vms=DISKS, down=COPIED)
         return self._seeded
 
     def vm(self, name: str) -> str:

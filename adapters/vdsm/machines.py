@@ -51,6 +51,19 @@ class MachineVerbs:
         """Whether a host knows the VM, running or not."""
         return self._find(vm_id) is not None
 
+    def writer_of(self, image_id: UUID) -> UUID | None:
+        """Gives the running VM, on whichever host, whose disk this is; None when nobody writes to it.
+
+        Raises `TryAgain` when a host that may run one does not answer; one in maintenance is not asked.
+        """
+        for host in self._calls.pool.hosts:
+            if host.is_in_maintenance and host.away_for_s():
+                continue
+            for vm_id, xml in self._ask(host, "Host.dumpxmls", vmList=[]).items():
+                if str(image_id) in xml and _parsed(UUID(vm_id), xml).drive_of(image_id):
+                    return UUID(vm_id)
+        return None
+
     def domain(self, vm_id: UUID) -> Domain:
         """Gives a running VM with its drives; `Refused` when it is not running anywhere."""
         return self.running_on(vm_id)[1]

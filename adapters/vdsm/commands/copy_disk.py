@@ -33,6 +33,7 @@ class CheckCopy(
 class CopyDisk(InPool, kind="disk.copy", label="Copy disk {image_id}"):
     """Creates an image like another, copies the data with progress, checks it.
 
+    A disk that a running VM writes to is refused: the copy would be torn. `vm.clone` copies such disks.
     Where no storage domain is given, the configured one is meant. When it fails, the new image is
     deleted.
     """
@@ -44,6 +45,14 @@ class CopyDisk(InPool, kind="disk.copy", label="Copy disk {image_id}"):
 
     def locks(self) -> Locks:
         return shared("disk", self.image_id) + exclusive("disk", self.new_image_id)
+
+    def validate(self, vdsm: Vdsm) -> None:
+        vm_id = vdsm.machines(self.storage_pool_id).writer_of(self.image_id)
+        if vm_id is not None:
+            raise Refused(
+                f"VM {vm_id} runs and writes to disk {self.image_id}, so a copy would be torn;"
+                " stop the VM first, or clone it (vm.clone)"
+            )
 
     def plan(self, vdsm: Vdsm) -> Plan:
         storage = vdsm.storage(self.storage_pool_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -35,12 +35,13 @@ def seed(
     domain_id: UUID = DOMAIN,
     domain_ids: Iterable[UUID] = (DOMAIN, SECOND_DOMAIN),
     status: str = "Up",
+    down: Collection[str] = (),
     host_id: int = 1,
 ) -> Seeded:
     """Makes VMs with one image for each size in bytes; ids follow from the names, so they are
     known.
 
-    `vms` is `{"vm-001": (1048576, 4096)}`. What exists already is left as it is.
+    `vms` is `{"vm-001": (1048576, 4096)}`; those in `down` do not run. What exists already is left as it is.
     """
     for one in domain_ids:
         (directory / "domains" / str(one) / "images").mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,8 @@ def seed(
             for image in images[name]
         )
         domain = Domain(vm_id=vm_ids[name], name=name, drives=drives)
-        _vm(directory, domain, domain_xml(domain, pool_id=pool_id), status, host_id)
+        runs = "Down" if name in down else status
+        _vm(directory, domain, domain_xml(domain, pool_id=pool_id), runs, host_id)
     return Seeded(vms=vm_ids, images=images, volumes=volumes)
 
 

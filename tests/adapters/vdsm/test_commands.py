@@ -178,6 +178,7 @@ def test_a_snapshot_that_fails_leaves_no_volume_and_a_thawed_guest(
 def test_a_copy_of_a_disk_has_the_same_data(vdsm: Vdsm, given: Given) -> None:
     source = given.images[0]
     Player(vdsm).play(CreateSnapshot(vm_id=given.vm_id, image_ids=(source,)))
+    Player(vdsm).play(StopVm(vm_id=given.vm_id))
     command = CopyDisk(image_id=source, new_storage_domain_id=SECOND_DOMAIN)
 
     Player(vdsm).play(command)
@@ -188,9 +189,17 @@ def test_a_copy_of_a_disk_has_the_same_data(vdsm: Vdsm, given: Given) -> None:
     assert [one.generation for one in chain] == [1, 1]
 
 
+def test_a_disk_that_a_running_vm_writes_to_is_not_copied(vdsm: Vdsm, given: Given) -> None:
+    command = CopyDisk(image_id=given.images[0])
+
+    with pytest.raises(Refused, match=f"VM {given.vm_id} runs and writes to disk"):
+        command.validate(vdsm)
+
+
 def test_a_copy_that_fails_midway_leaves_nothing(
     vdsm: Vdsm, given: Given, simulator: SimulatorProcess
 ) -> None:
+    Player(vdsm).play(StopVm(vm_id=given.vm_id))
     command = CopyDisk(image_id=given.images[0])
     about = str(command.new_image_id)
     simulator.inject(Fault(verb="SDM.copy_data", effect=Effect.FAIL_WORK, about=about, at=0.5))
