@@ -50,7 +50,7 @@ def show_kind(kind: str, caller: Follower, desk: AtDesk) -> KindView:
 @router.get("/workers")
 def list_workers(_: Reader, desk: AtDesk) -> WorkerList:
     """Lists the processes that run commands, and what each is working on."""
-    return {"items": desk.monitor.workers()}
+    return {"items": desk.monitor.workers(), "unclaimed": desk.monitor.unclaimed()}
 
 
 @router.get("/locks")

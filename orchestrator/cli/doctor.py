@@ -132,13 +132,23 @@ def _broker(server: Server) -> Finding:
 
 
 def _workers(server: Server) -> Finding:
-    alive = [one for one in server.get("workers")["items"] if one["alive"]]
+    answer = server.get("workers")
+    alive = [one for one in answer["items"] if one["alive"]]
     workers = [one for one in alive if one["role"] == "worker"]
     if not workers:
         return Finding("Workers", False, "none is alive", "run: orchestrator up worker")
     known = {kind for one in workers for kind in one["kinds"]}
     missing = sorted({one["kind"] for one in server.get("kinds")["items"]} - known)
     text = f"{len(workers)} alive, {len(known)} kinds"
+    unclaimed = answer["unclaimed"]
+    if unclaimed:
+        waiting = ", ".join(f"{count} of {kind}" for kind, count in unclaimed.items())
+        advice = (
+            "start a worker that knows them (ORCHESTRATOR_MODULES); run: orchestrator up worker"
+        )
+        return Finding(
+            "Workers", False, f"{text}; commands wait that none knows: {waiting}", advice
+        )
     if missing:
         advice = "set ORCHESTRATOR_MODULES for a worker too, and start it again"
         return Finding("Workers", False, f"{text}; none knows {', '.join(missing)}", advice)

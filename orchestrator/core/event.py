@@ -106,6 +106,15 @@ class Woken:
 
 
 @dataclass(frozen=True, slots=True)
+class NoWorker:
+    """No worker that is alive knows its kind; `most` bounds how long until it is looked at again."""
+
+    reason: str
+    first: timedelta
+    most: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class PartEnded:
     """A part, or the last of a run of parts, has ended."""
 
@@ -226,6 +235,7 @@ Event: TypeAlias = (
     | Postponed
     | Abandoned
     | Woken
+    | NoWorker
     | PartEnded
     | PartAdded
     | Undo

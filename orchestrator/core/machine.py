@@ -57,6 +57,7 @@ TABLE: tuple[Row, ...] = (
     Row((RUNNING,), ev.Postponed, moves.postponed, (DELAYED, ATTENTION, *JUDGED)),
     Row((RUNNING,), ev.Abandoned, moves.abandoned, (DELAYED, ATTENTION, *JUDGED)),
     Row((READY, DELAYED), ev.Woken, moves.woken, JUDGED),
+    Row((READY, DELAYED), ev.NoWorker, moves.no_worker, (DELAYED, *JUDGED)),
     # what it waits for
     Row((WAITING, ATTENTION, RUNNING, READY, DELAYED), ev.PartEnded, moves.part_ended,
         (RUNNING, DELAYED, ATTENTION, *JUDGED)),

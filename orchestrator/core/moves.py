@@ -183,6 +183,13 @@ def woken(c: CommandEntity, event: ev.Woken, now: datetime, policy: Policy) -> R
     return Reaction(c._replace(nudges=nudges, wake_at=now + wait))
 
 
+def no_worker(c: CommandEntity, event: ev.NoWorker, now: datetime, _: Policy) -> Reaction:
+    """Sleeps, and says why, until somebody comes who knows its kind."""
+    nudges = c.nudges + 1
+    wait = min(event.first * 2 ** min(nudges, 16), event.most)
+    return Reaction(delayed(c._replace(message=event.reason, nudges=nudges), wait, now))
+
+
 def part_ended(c: CommandEntity, event: ev.PartEnded, now: datetime, policy: Policy) -> Reaction:
     """Counts the part; the last one opens the join."""
     c = c._replace(pending=c.pending - 1)

@@ -30,6 +30,7 @@ LONG_OVERDUE = timedelta(seconds=30)
 REMEMBERED = timedelta(minutes=1)  # a process that lives renews its lease well within that
 FRESH = timedelta(seconds=5)
 LOOK_AGAIN = timedelta(seconds=10)
+UNKNOWN_FIRST, UNKNOWN_MOST = timedelta(seconds=1), timedelta(seconds=15)
 KNOWN_MOST = timedelta(seconds=5)  # between two nudges for what some worker could run
 
 
@@ -96,7 +97,11 @@ class Reconciler:
         # Who lacks a kind drops its nudges: where others have it, the next nudge may find one of those.
         known = {kind for one in self.store.workers() for kind in one.kinds} if due else set()
         for one in due:
-            self._tell(one.command_id, ev.Woken(KNOWN_MOST if one.kind in known else None))
+            if known and one.kind not in known and one.nudges:
+                said = f"no worker that is alive knows the kind {one.kind!r}; start one that does"
+                self._tell(one.command_id, ev.NoWorker(said, UNKNOWN_FIRST, UNKNOWN_MOST))
+            else:
+                self._tell(one.command_id, ev.Woken(KNOWN_MOST if one.kind in known else None))
         return len(due)
 
     def _readable(self, found: list[CommandEntity]) -> list[CommandEntity]:

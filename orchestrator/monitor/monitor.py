@@ -211,6 +211,14 @@ class Monitor:
             "held": self.show_all(held),
         }
 
+    def unclaimed(self) -> dict[str, int]:
+        """Gives the kinds that wait and that no living worker knows, and how many commands there are of each."""
+        now = self._store.now()
+        alive = [one for one in self._store.workers() if one.alive_until > now]
+        known = {kind for one in alive for kind in one.kinds}
+        waiting = self._store.waiting_kinds()
+        return {kind: count for kind, count in sorted(waiting.items()) if kind not in known}
+
     def locks(self, command_id: str | None, entity: str | None) -> list[LockView]:
         """Gives the locks: of one command or tree, or on one entity `type:id`, or all."""
         rows = self._store.locks(command_id)

@@ -224,9 +224,13 @@ class TroubleList(TypedDict):
 
 
 class WorkerList(TypedDict):
-    """All registered processes, dead ones included until they are struck off."""
+    """All registered processes, dead ones included until they are struck off.
+
+    `unclaimed` counts, by kind, the commands that wait for a worker and that no living one knows.
+    """
 
     items: list[WorkerView]
+    unclaimed: dict[str, int]
 
 
 class KindList(TypedDict):

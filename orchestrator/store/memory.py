@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import heapq
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -364,6 +365,10 @@ class MemoryStore(MemoryWatching, MemoryGranting):
     def strangers(self) -> list[str]:
         claimed = {one.worker_id for one in self.books.commands.values() if one.worker_id}
         return sorted(claimed - set(self.books.workers))
+
+    def waiting_kinds(self) -> dict[str, int]:
+        waiting = (one.kind for one in self.books.commands.values() if one.wake_at)
+        return dict(Counter(waiting))
 
     # --- workers ---------------------------------------------------------------------------------
 

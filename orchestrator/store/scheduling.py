@@ -136,6 +136,16 @@ class Scheduling:
             statements.HEADS.where(_c.worker_id.in_(list(worker_ids))), codec.to_entity
         )
 
+    def waiting_kinds(self) -> dict[str, int]:
+        """Says how many commands of each kind are ready, or sleep until a time."""
+        counted = (
+            sa.select(_c.action_type, sa.func.count())
+            .where(_c.wake_at.is_not(None), _c.end_time.is_(None))
+            .group_by(_c.action_type)
+        )
+        with self.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(counted)}
+
     def strangers(self) -> list[str]:
         """Gives the ids of workers that have claims and are not registered (any more), or of some of them."""
         # In this form the index is read, whatever the planner believes about a table that it does not know yet.

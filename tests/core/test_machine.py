@@ -35,6 +35,7 @@ EVENTS: dict[type, Any] = {
     ev.Postponed: ev.Postponed(1, "busy", SOON),
     ev.Abandoned: ev.Abandoned("w"),
     ev.Woken: ev.Woken(),
+    ev.NoWorker: ev.NoWorker("nobody knows it", timedelta(seconds=1), timedelta(seconds=15)),
     ev.PartEnded: ev.PartEnded("p", Outcome.FAILED, reason="broken"),
     ev.PartAdded: ev.PartAdded(),
     ev.Undo: ev.Undo(),
