@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import BaseModel
 
 import orchestrator
+from orchestrator.cli.private import make_private
 from orchestrator.core.access import Role, digest_of
 from orchestrator.core.errors import BadInputError, OrchestratorError
 from orchestrator.core.redaction import is_secret_name, without_passwords
@@ -45,7 +46,7 @@ def main() -> None:
 
 def upgrade(wired: Wiring, _: argparse.Namespace) -> None:
     """Brings the database's schema up to date."""
-    wired.settings.data_path.mkdir(parents=True, exist_ok=True)
+    make_private(wired.settings.data_path)
     with translated():
         alembic.upgrade(_config(wired), "head")
     current(wired, _)
@@ -53,7 +54,7 @@ def upgrade(wired: Wiring, _: argparse.Namespace) -> None:
 
 def current(wired: Wiring, _: argparse.Namespace) -> None:
     """Tells which schema the database has."""
-    wired.settings.data_path.mkdir(parents=True, exist_ok=True)
+    make_private(wired.settings.data_path)
     with wired.store.reading() as reads:
         revision = MigrationContext.configure(reads.connection).get_current_revision()
     print(revision or "empty")

@@ -12,10 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from orchestrator.api import ApiSettings, make_app
+from orchestrator.cli.private import make_private
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.store.single import SqlRequests
 from orchestrator.store.webhooks import SqlWebhooks
 from workers.logs import configure_logging
+from workers.punctual import PunctualProtocol
 from workers.settings import Settings
 from workers.wiring import wiring
 
@@ -45,12 +47,12 @@ def _wired() -> FastAPI:
 
 
 def session_secret(settings: Settings) -> str:
-    """Gives what page sessions are signed with; made once, kept in the data directory."""
+    """Gives what answers that are kept for a while are sealed with; made once, kept in the data directory."""
     if settings.session_secret:
         return settings.session_secret
     path = settings.data_path / "session-secret"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32))
     return path.read_text()
@@ -71,7 +73,9 @@ def main() -> None:
             probe.bind((asked.host, asked.port))
         except OSError as problem:
             sys.exit(f"port {asked.port} of {asked.host} cannot be used: {problem.strerror}")
-    uvicorn.run(build(), host=asked.host, port=asked.port, log_level="warning")
+    uvicorn.run(
+        build(), host=asked.host, port=asked.port, log_level="warning", http=PunctualProtocol
+    )
 
 
 if __name__ == "__main__":

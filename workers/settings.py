@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(10, gt=0, description="database connections a process keeps")
     session_secret: str = Field(
-        "", description="signs page sessions; empty is a file in the data directory"
+        "", description="seals kept answers; empty is a file in the data directory"
     )
     flower_url: str = Field("", description="where Flower is reached, for the link on the page")
 

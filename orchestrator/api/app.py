@@ -27,6 +27,7 @@ from orchestrator.api import (
 from orchestrator.api import (
     tokens as token_routes,
 )
+from orchestrator.api.attempts import Attempts
 from orchestrator.api.described import DescribedApp
 from orchestrator.api.desk import ApiSettings, Desk, Probe
 from orchestrator.api.fields import refuse_unknown_words
@@ -61,8 +62,8 @@ def make_app(
 ) -> FastAPI:
     """Gives the ASGI app of one orchestrator.
 
-    `session_secret` signs the cookies of the page: all API processes must have the same, and without
-    one a restart logs everybody out. `probes` are what `/readyz` checks beside the database, by name;
+    `session_secret` seals the answers that are kept for idempotency keys: all API processes must have the
+    same. `probes` are what `/readyz` checks beside the database, by name;
     `queues` gives the length of each queue of the broker. Both raise UnavailableError, or OSError,
     while the broker does not answer. With `says_open` the process notes that vendors can reach it.
     """
@@ -86,13 +87,14 @@ def make_app(
         requests=requests,
         settings=chosen,
         session_secret=session_secret or secrets.token_urlsafe(),
+        attempts=Attempts(chosen.sign_ins, chosen.sign_in_window_s),
         flower_url=flower_url,
         probes=probes or {},
         queues=queues or dict,
     )
     app.state.desk, app.state.metrics = desk, metrics
     metrics.watch(desk)
-    app.add_middleware(Gate, body_bytes=chosen.body_bytes, metrics=metrics)
+    app.add_middleware(Gate, settings=chosen, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
     for part in (

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from orchestrator.api.attempts import Attempts
 from orchestrator.app import Orchestrator
 from orchestrator.core.access import Caller, Permission, Tokens
 from orchestrator.core.once import Requests, Single
@@ -25,11 +26,16 @@ Probe = Callable[[], None]
 class ApiSettings:
     """What an installation may choose.
 
-    `patience_s` is how long a vendor's report waits for its task to be begun.
+    `patience_s` is how long a vendor's report waits for its task to be begun. `body_s` is how long a
+    request's body may keep one waiting. After `sign_ins` that failed within `sign_in_window_s`, from
+    one address or with one name, further ones are refused until that time is over.
     """
 
     session_hours: float = 12.0
+    sign_ins: int = 10
+    sign_in_window_s: float = 60.0
     body_bytes: int = 2 * 1024 * 1024
+    body_s: float = 30.0
     keep_alive_s: float = 15.0
     feed_interval_s: float = 0.25
     patience_s: float = 5.0
@@ -51,6 +57,7 @@ class Desk:
     requests: Requests
     settings: ApiSettings
     session_secret: str = field(repr=False)
+    attempts: Attempts
     flower_url: str | None
     probes: Mapping[str, Probe]
     queues: Callable[[], Mapping[str, int]]

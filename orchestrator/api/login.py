@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from orchestrator.api.attempts import keys_of
 from orchestrator.api.described import BEARER, SESSION
 from orchestrator.api.desk import AtDesk
 from orchestrator.api.fields import Words
@@ -30,7 +31,7 @@ def caller_of(
     if scheme.lower() == "bearer":
         digest: str | None = digest_of(secret.strip())
     else:
-        digest = session_digest(request, desk)
+        digest = session_digest(request)
     if digest is None:
         raise NotLoggedInError(f"not logged in; {TOKEN_HINT}")
     token = desk.tokens.find(digest)
@@ -83,9 +84,12 @@ def show_caller(caller: Follower, desk: AtDesk) -> WhoAmI:
 @router.post("/session")
 @short_router.post("/login")
 def log_in(body: LoginBody, request: Request, response: Response, desk: AtDesk) -> WhoAmI:
-    """Opens a session for the page, as a cookie."""
+    """Opens a session for the page, as a cookie. After many failures it answers 429 for a while."""
+    keys = keys_of(request)
+    desk.attempts.check(keys)
     token = desk.tokens.find(digest_of(body.token.strip()))
     if token is None:
+        desk.attempts.failed(keys)
         raise NotLoggedInError(f"the token is unknown or was revoked; {TOKEN_HINT}")
     open_session(request, response, token.digest, desk)
     return _whoami(token.bearer(), desk)
@@ -93,9 +97,9 @@ def log_in(body: LoginBody, request: Request, response: Response, desk: AtDesk) 
 
 @router.delete("/session", status_code=204)
 @short_router.post("/logout", status_code=204)
-def log_out(response: Response) -> None:
-    """Ends the session."""
-    close_session(response)
+def log_out(request: Request, response: Response, desk: AtDesk) -> None:
+    """Ends the session, on the server too, and the streams that are open in it."""
+    close_session(request, response, desk)
 
 
 def _whoami(caller: Caller, desk: AtDesk) -> WhoAmI:

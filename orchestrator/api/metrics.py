@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from orchestrator.api.desk import Desk
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Anybody may send any word for a method; each would make a series that stays."""
+
 
 class Metrics:
     """The counters of one app."""
@@ -41,9 +44,10 @@ class Metrics:
         route = self._paths.get(id(scope.get("route"))) or self._paths.get(
             id(scope.get("endpoint")), "none"
         )
-        self._requests.labels(scope["method"], route, status).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._requests.labels(method, route, status).inc()
         if not route.endswith("/feed"):
-            self._seconds.labels(scope["method"], route).observe(seconds)
+            self._seconds.labels(method, route).observe(seconds)
 
     def name(self, routes: Sequence[BaseRoute]) -> None:
         """Learns the full paths of an app's routes: a route itself does not know the prefix of its router."""

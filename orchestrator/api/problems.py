@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from orchestrator.api.attempts import TooManyAttemptsError
 from orchestrator.core.errors import (
     BadInputError,
     ConflictError,
@@ -32,6 +33,7 @@ STATUS = {
     NotFoundError: 404,
     ConflictError: 409,
     NotAllowedError: 403,
+    TooManyAttemptsError: 429,
     UnavailableError: 503,
     ContendedError: 503,
     UnreadableError: 409,
@@ -75,12 +77,18 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, NotLoggedInError):
         return problem(request, 401, str(error), headers={"WWW-Authenticate": "Bearer"})
     status = next((code for known, code in STATUS.items() if isinstance(error, known)), 500)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
     cause = error.__cause__
     errors = (
         _fields(cause.errors(include_url=False)) if isinstance(cause, ValidationError) else None
     )
-    return problem(request, status, str(error), errors=errors, headers=headers)
+    return problem(request, status, str(error), errors=errors, headers=when_to_retry(error, status))
+
+
+def when_to_retry(error: Exception, status: int) -> dict[str, str]:
+    """Gives the header that says after how many seconds to try again, where that may help."""
+    if isinstance(error, TooManyAttemptsError):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
 
 
 def _bad_request(request: Request, error: Exception) -> JSONResponse:

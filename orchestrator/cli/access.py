@@ -13,6 +13,7 @@ from rich.text import Text
 from orchestrator.cli.administration import administrate
 from orchestrator.cli.console import Json, Output, is_interactive, notes, plain_table, print_items
 from orchestrator.cli.exits import CliError, ExitCode
+from orchestrator.cli.private import make_private, write_private
 from orchestrator.cli.server import Server, connect
 from orchestrator.cli.settings import read_settings
 from orchestrator.cli.terminal import say
@@ -103,7 +104,7 @@ def login(
     settings = read_settings()
     with Server(settings.api_url, token) as server:
         me = server.get("whoami")
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_private(settings.data_dir)
     write_private(str(settings.token_file), token)
     say(f"logged in at {server.url} as {me['name']} ({me['role']})")
     if os.environ.get("ORCHESTRATOR_TOKEN"):
@@ -116,13 +117,3 @@ def sign_in_link(api_url: str, environment: Mapping[str, str] | None = None) -> 
     What it carries stands behind a #, which browsers send to nobody, and is of no use later.
     """
     return f"{api_url}/#sign-in={administrate('sign-in', environment=environment)}"
-
-
-def write_private(path: str, text: str) -> None:
-    """Writes a file that nobody else can read, not even for a moment."""
-    draft = f"{path}.new"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)  # a draft left over may have had another mode
-        file.write(text.strip() + "\n")
-    os.replace(draft, path)

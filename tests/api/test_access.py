@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import httpx
 import pytest
 
+from orchestrator.api.attempts import MOST_KEPT, Attempts, TooManyAttemptsError
 from orchestrator.api.sessions import COOKIE, HEADER
 from orchestrator.core.access import Role
-from tests.api.served import Note, Served
+from tests.api.served import Note, Served, served
+from tests.services import until
 
 NOTE = {"kind": "test.note", "parameters": {}}
 API = "/api/v1"
@@ -123,7 +129,7 @@ def test_a_session_stands_for_its_token(house: Served) -> None:
     opened = page.post("/login", json={"token": secret})
     seen = page.get(f"{API}/whoami")
     done = page.post(f"{API}/commands", json=NOTE, headers={"Origin": house.url})
-    closed = page.post("/logout")
+    closed = page.post("/logout", headers={"Origin": house.url})
 
     assert opened.json()["name"] == "page"
     cookie = opened.headers["Set-Cookie"].lower()
@@ -139,7 +145,7 @@ def test_a_session_is_a_resource_too(house: Served) -> None:
 
     opened = page.post(f"{API}/session", json={"token": house.tokens.create("s", Role.VIEWER)})
     seen = page.get(f"{API}/whoami")
-    closed = page.delete(f"{API}/session")
+    closed = page.delete(f"{API}/session", headers={"Origin": house.url})
 
     assert [one.status_code for one in (opened, seen, closed)] == [200, 200, 204]
     assert page.get(f"{API}/whoami").status_code == 401
@@ -181,3 +187,99 @@ def test_a_wrong_token_opens_no_session(anybody: httpx.Client) -> None:
 
     assert answer.status_code == 401
     assert "Set-Cookie" not in answer.headers
+
+
+def test_signing_out_ends_the_session_on_the_server(house: Served) -> None:
+    page = house.bare()
+    page.post("/login", json={"token": house.tokens.create("leaver", Role.VIEWER)})
+    stolen = house.bare(cookies={COOKIE: page.cookies[COOKIE]})
+
+    before = stolen.get(f"{API}/whoami")
+    page.post("/logout", headers={"Origin": house.url})
+    after = stolen.get(f"{API}/whoami")
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://evil.example"}])
+def test_another_site_signs_nobody_out(house: Served, headers: dict[str, str]) -> None:
+    page = house.bare()
+    secret = house.tokens.create(f"stays {len(headers)}", Role.VIEWER)
+    page.post("/login", json={"token": secret})
+
+    refused = [
+        page.post("/logout", headers=headers),
+        page.delete(f"{API}/session", headers=headers),
+    ]
+
+    assert [one.status_code for one in refused] == [403, 403]
+    assert page.get(f"{API}/whoami").status_code == 200
+
+
+def test_another_site_signs_nobody_in(house: Served) -> None:
+    page = house.bare()
+    secret = house.tokens.create("the thief's", Role.VIEWER)
+
+    answer = page.post("/login", json={"token": secret}, headers={"Origin": "https://evil.example"})
+
+    assert answer.status_code == 403
+    assert not page.cookies
+
+
+def test_who_fails_too_often_has_to_wait(tmp_path: Path) -> None:
+    with served(tmp_path, sign_ins=3, sign_in_window_s=0.5) as house:
+        page, secret = house.bare(), house.tokens.create("slow", Role.VIEWER)
+        sso = "/ovirt-engine/sso/oauth/token"
+        body = {"username": "slow", "password": "guess"}
+
+        failed = [page.post("/login", json={"token": "guess"}).status_code for _ in range(3)]
+        right = page.post("/login", json={"token": secret})
+        elsewhere = page.post(sso, data=body)
+        in_use = page.get(f"{API}/whoami", headers={"Authorization": f"Bearer {secret}"})
+
+        assert failed == [401, 401, 401]
+        assert right.status_code == 429
+        assert right.headers["Retry-After"] == "1"
+        assert right.json()["detail"] == "too many sign-ins have failed; try again in 1 s"
+        assert elsewhere.status_code == 429
+        assert in_use.status_code == 200  # who is signed in is let alone
+        until(lambda: page.post("/login", json={"token": secret}).is_success, what="it is over")
+
+
+def test_names_and_addresses_are_counted_apart_and_forgotten() -> None:
+    attempts = Attempts(most=2, window_s=60)
+    for number in range(MOST_KEPT):
+        attempts.failed([f"from {number}", "as root"])
+
+    attempts.check(["from 5"])
+    with pytest.raises(TooManyAttemptsError, match="too many sign-ins"):
+        attempts.check(["from 5", "as root"])
+    assert len(attempts._failed) == MOST_KEPT
+
+
+def test_nobody_on_the_way_keeps_what_was_answered(operator: httpx.Client) -> None:
+    for path in (f"{API}/commands", "/healthz", f"{API}/nowhere"):
+        assert operator.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_invented_methods_make_no_series(anybody: httpx.Client) -> None:
+    for number in range(3):
+        anybody.request(f"INVENTED{number}", "/healthz")
+
+    metrics = anybody.get("/metrics").text
+
+    assert "INVENTED" not in metrics
+    assert 'method="other"' in metrics
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    with served(tmp_path, body_s=0.2) as house:
+
+        def dawdle() -> Iterator[bytes]:
+            yield b'{"token": '
+            time.sleep(1)
+            yield b'"x"}'
+
+        answer = house.bare().post("/login", content=dawdle())
+
+        assert answer.status_code == 408

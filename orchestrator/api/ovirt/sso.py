@@ -14,6 +14,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from orchestrator.api.attempts import TooManyAttemptsError, keys_of
 from orchestrator.api.desk import Desk
 from orchestrator.api.problems import NotLoggedInError
 from orchestrator.core.access import Caller, Token, digest_of
@@ -29,15 +30,20 @@ async def log_in(desk: Desk, request: Request) -> JSONResponse:
     user, password = form.get("username", ""), form.get("password", "")
     if form.get("grant_type", GRANT) != GRANT:
         return _refused("unsupported_grant_type", "only the grant type 'password' is known here")
+    keys = keys_of(request, user)
     try:
+        desk.attempts.check(keys)
         token = await to_thread.run_sync(_token_of, desk, user, password)
         if token is None:
+            desk.attempts.failed(keys)
             return _refused(
                 "access_denied", f"Cannot authenticate user {user!r}: no such name and password"
             )
         lives = timedelta(hours=desk.settings.session_hours)
         until = desk.orchestrator.store.now() + lives
         secret = await to_thread.run_sync(desk.tokens.log_in, token.digest, until)
+    except TooManyAttemptsError as error:
+        return _refused("access_denied", str(error), status=429)
     except UnavailableError as error:
         return _refused("server_error", str(error), status=503)
     body = {
@@ -67,7 +73,12 @@ def caller_of(request: Request, desk: Desk) -> Caller:
         case "bearer":
             token = desk.tokens.find(digest_of(secret.strip()))
         case "basic":
-            token = _token_of(desk, *_name_and_password(secret.strip()))
+            user, password = _name_and_password(secret.strip())
+            keys = keys_of(request, user)
+            desk.attempts.check(keys)
+            token = _token_of(desk, user, password)
+            if token is None:
+                desk.attempts.failed(keys)
     if token is None:
         raise NotLoggedInError("not logged in")
     return token.bearer()

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from orchestrator.cli.exits import CliError
+from orchestrator.cli.private import make_private
 from orchestrator.cli.up.ports import free_port
 from orchestrator.running import LOCK_FILE
 
@@ -37,7 +38,7 @@ class House:
     def enter(self) -> list[str]:
         """Takes the directory and ends what an earlier `up` left running; gives the names."""
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_private(self.directory)
             # Not inheritable, as all descriptors in Python: a child that outlives us holds no lock.
             self._lock = os.open(self.directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:

@@ -9,9 +9,9 @@ from typing import Self
 
 import httpx
 
-from orchestrator.cli.access import write_private
 from orchestrator.cli.administration import administrate
 from orchestrator.cli.exits import CliError
+from orchestrator.cli.private import write_private
 from orchestrator.cli.settings import TOKEN_FILE
 from orchestrator.cli.up import parts
 from orchestrator.cli.up.child import Part
