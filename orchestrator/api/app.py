@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 
 from orchestrator.api import (
     auditing,
@@ -36,6 +37,7 @@ from orchestrator.api.metrics import Metrics
 from orchestrator.api.ovirt import serve_ovirt
 from orchestrator.api.pages import serve_page
 from orchestrator.api.problems import answer_problems
+from orchestrator.api.standing import Standing
 from orchestrator.app import BEAT, Door, Orchestrator
 from orchestrator.core.access import Tokens
 from orchestrator.core.errors import ContendedError, UnavailableError
@@ -88,12 +90,14 @@ def make_app(
         settings=chosen,
         session_secret=session_secret or secrets.token_urlsafe(),
         attempts=Attempts(chosen.sign_ins, chosen.sign_in_window_s),
+        standing=Standing(tokens),
         flower_url=flower_url,
         probes=probes or {},
         queues=queues or dict,
     )
     app.state.desk, app.state.metrics = desk, metrics
     metrics.watch(desk)
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
     answer_problems(app)
     version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from orchestrator.api.attempts import Attempts
+from orchestrator.api.standing import Standing
 from orchestrator.app import Orchestrator
 from orchestrator.core.access import Caller, Permission, Tokens
 from orchestrator.core.once import Requests, Single
@@ -36,7 +37,7 @@ class ApiSettings:
     sign_in_window_s: float = 60.0
     body_bytes: int = 2 * 1024 * 1024
     body_s: float = 30.0
-    keep_alive_s: float = 15.0
+    keep_alive_s: float = 5.0
     feed_interval_s: float = 0.25
     patience_s: float = 5.0
     webhooks_to_private: bool = False
@@ -58,6 +59,7 @@ class Desk:
     settings: ApiSettings
     session_secret: str = field(repr=False)
     attempts: Attempts
+    standing: Standing
     flower_url: str | None
     probes: Mapping[str, Probe]
     queues: Callable[[], Mapping[str, int]]

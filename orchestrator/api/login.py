@@ -37,6 +37,7 @@ def caller_of(
     token = desk.tokens.find(digest)
     if token is None:
         raise NotLoggedInError(f"the token is unknown or was revoked; {TOKEN_HINT}")
+    request.state.digest = digest  # for what outlives this moment: a stream ends with its token
     return token.bearer()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 from orchestrator.core.access import Role
+from orchestrator.monitor.monitor import Monitor
 from orchestrator.testing import Stage
 from tests.api.served import Guarded, Note, Served, served
 from tests.services import until
@@ -113,10 +115,58 @@ def test_the_listeners_are_counted(listener: httpx.Client) -> None:
     until(lambda: are_counted(0), what="the listener has gone")
 
 
-def test_a_quiet_feed_is_kept_alive(tmp_path: Path) -> None:
+def test_a_quiet_feed_sends_heart_beats_that_a_page_can_hear(tmp_path: Path) -> None:
     with served(tmp_path, keep_alive_s=0.05) as house:
         listener = house.client("quiet", Role.VIEWER)
-        with listener.stream("GET", FEED) as answer:
-            lines = answer.iter_lines()
-            while not next(lines).startswith(": still here"):
-                pass
+        with connect_sse(listener, "GET", FEED) as source:
+            stream = source.iter_sse()
+            ready = next(stream)
+            beats = [next(stream).event for _ in range(2)]
+
+    assert json.loads(ready.data)["beat_s"] == 0.05
+    assert beats == ["beat", "beat"]
+
+
+@pytest.mark.parametrize("ended_by", ["revoked", "signed out"])
+def test_a_stream_ends_with_what_it_was_opened_with(tmp_path: Path, ended_by: str) -> None:
+    with served(tmp_path, keep_alive_s=0.05) as house:
+        page = house.bare()
+        page.post("/login", json={"token": house.tokens.create("leaver", Role.VIEWER)})
+        with connect_sse(page, "GET", FEED) as source:
+            stream = source.iter_sse()
+            assert next(stream).event == "ready"
+            if ended_by == "revoked":
+                house.tokens.revoke("leaver")
+            else:
+                leaver = house.bare(cookies=dict(page.cookies))
+                leaver.post("/logout", headers={"Origin": house.url})
+            rest = [one.event for one in stream]  # ends, or the test runs into its time limit
+
+    assert set(rest) <= {"beat"}
+
+
+def test_a_change_is_rendered_once_for_all_who_see_everything(
+    house: Served, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[int] = []
+    events = Monitor.events
+
+    def counted(self: Monitor, rows: Any) -> Any:
+        rendered.extend(one.seq for one in rows)
+        return events(self, rows)
+
+    monkeypatch.setattr(Monitor, "events", counted)
+    with ExitStack() as stack:
+        streams = [
+            stack.enter_context(connect_sse(house.client(f"w{n}", role), "GET", FEED)).iter_sse()
+            for n, role in enumerate((Role.VIEWER, Role.VIEWER, Role.OPERATOR, Role.ADMIN))
+        ]
+        for one in streams:
+            assert next(one).event == "ready"
+        before = len(events_of(stage))
+        stage.perform(Note(text="for all"))
+        wanted = len(events_of(stage)) - before
+        heard = [[one["seq"] for one in changes(stream, wanted)] for stream in streams]
+
+    assert heard[0] == heard[1] == heard[2] == heard[3]
+    assert sorted(rendered) == heard[0]
