@@ -11,6 +11,7 @@ from orchestrator import (
     AsyncTask,
     AsyncTaskRef,
     Command,
+    FoundTask,
     Plan,
     TaskReport,
     TaskStatus,
@@ -86,7 +87,9 @@ class EndlessSystem:
             polls.write(f"{scope} {len(tasks)}\n")
         return [self._report(task) for task in tasks]
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
         return ()
 
     def stop(self, task: AsyncTaskRef) -> None:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from orchestrator.core.asynctask import (
         AsyncTask,
         AsyncTaskRef,
+        FoundTask,
         TaskReport,
         TaskStatus,
         WhenSilent,
@@ -25,6 +26,7 @@ __all__ = [
     "AsyncTask",
     "AsyncTaskRef",
     "Command",
+    "FoundTask",
     "Locks",
     "Old",
     "OrchestratorError",
@@ -50,6 +52,7 @@ _HOMES = {
     "orchestrator.core.asynctask": (
         "AsyncTask",
         "AsyncTaskRef",
+        "FoundTask",
         "TaskReport",
         "TaskStatus",
         "WhenSilent",

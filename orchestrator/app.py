@@ -292,6 +292,10 @@ class Orchestrator:
         full_id = self.resolve_id(command_id)
         self._launch(self._control.resolve(full_id, outcome, reason, actor=actor, value=value))
 
+    def clear(self, command_id: str, reason: str, *, actor: str = "engine") -> None:
+        """Has a system outside forget the ended task of somebody else that was found there."""
+        self._control.clear(self.resolve_id(command_id), reason, actor=actor)
+
     # --- vendors ---------------------------------------------------------------------------------
 
     def attach(

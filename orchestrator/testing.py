@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.app import Orchestrator
-from orchestrator.core.asynctask import AsyncTaskRef, TaskReport, TaskStatus
+from orchestrator.core.asynctask import AsyncTaskRef, FoundTask, TaskReport, TaskStatus
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.external import VENDOR_COMMANDS, VENDOR_SYSTEM
+from orchestrator.core.outside import OutsideTask
 from orchestrator.core.ports import Adapter, Store, WorkerRow
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Status
@@ -62,7 +63,9 @@ class FakeVendors:
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
         return ()
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
         return ()
 
     def stop(self, task: AsyncTaskRef) -> TaskReport:
@@ -106,7 +109,7 @@ class Stage:
         supplied = tuple(supplies)
         if not any(isinstance(one, Adapter) and one.name == VENDOR_SYSTEM for one in supplied):
             supplied = (*supplied, FakeVendors())
-        self.catalog = Catalog({*commands, *VENDOR_COMMANDS}, supplied)
+        self.catalog = Catalog({*commands, *VENDOR_COMMANDS, OutsideTask}, supplied)
         self.writer = Writer(self.store, policy, clock=self.clock, rng=self.rng)
         self.inbox = Inbox()
         self.reporter = Reporter(self.writer)

@@ -16,6 +16,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError
 from orchestrator.core.external import VENDOR_COMMANDS
+from orchestrator.core.outside import OutsideTask
 from orchestrator.engine.answers import describe
 
 ADAPTERS = "orchestrator.adapters"
@@ -32,7 +33,7 @@ def load_catalog(modules: Iterable[str]) -> Catalog:
     for point in entry_points(group=ADAPTERS):
         with _said_in_one_sentence(f"the adapter {point.name!r} ({point.value})", "loaded"):
             supplies.append(point.load()())
-    commands: dict[type[Command], None] = dict.fromkeys(VENDOR_COMMANDS)
+    commands: dict[type[Command], None] = dict.fromkeys((*VENDOR_COMMANDS, OutsideTask))
     for module in (*_entry_modules(), *_named_modules(modules)):
         commands.update(dict.fromkeys(commands_in(module)))
         given = getattr(module, "supplies", None)

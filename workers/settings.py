@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         2.0, gt=0, description="how often an outside scope with tasks of ours is asked"
     )
+    discover_seconds: float = Field(
+        10.0, gt=0, description="how often an outside scope is searched for what others began there"
+    )
     poll_threads: int = Field(8, gt=0, description="outside scopes that are asked at the same time")
     webhooks_to_private: bool = Field(
         False, description="let webhooks go to private addresses, and without TLS"

@@ -138,6 +138,7 @@ class Wiring:
             self.sender,
             self.clock,
             interval=interval,
+            list_every=timedelta(seconds=self.settings.discover_seconds),
             look_every=interval / 2,
             executor=ThreadPoolExecutor(self.settings.poll_threads, "poll"),
         )

@@ -46,6 +46,7 @@ def adapter() -> Gluster:
         cluster=settings.cluster,
         leftovers=Leftovers(settings.brick_words),
         others=others,
+        is_set_up=bool(settings.model_fields_set & {"command", "cluster"}),
         **shared,
     )
     made.settings = settings

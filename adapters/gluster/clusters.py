@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.gluster.cli import GlusterCli
 from adapters.gluster.gluster import Gluster
-from orchestrator import AsyncTaskRef, Refused, TaskReport, TryAgain
+from orchestrator import AsyncTaskRef, FoundTask, Refused, TaskReport, TryAgain
 
 
 class Clusters(Gluster):
@@ -19,6 +19,8 @@ class Clusters(Gluster):
     def __init__(self, cli: GlusterCli, *, others: Sequence[Gluster], **first: Any) -> None:
         super().__init__(cli, **first)
         self._others = {one.cluster: one for one in others}
+        for one in others:
+            one.bears_its_name()
 
     def of(self, cluster: str | None) -> Gluster:
         if cluster in self._others:
@@ -45,10 +47,15 @@ class Clusters(Gluster):
             return other.poll(scope, tasks)
         return super().poll(scope, tasks)
 
-    def discover(self, scope: str) -> Iterator[TaskReport]:
+    def scopes(self) -> Collection[str]:
+        return (*super().scopes(), *self._others)
+
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterator[TaskReport | FoundTask]:
         if other := self._other(scope):
-            return other.discover(scope)
-        return super().discover(scope)
+            return other.discover(scope, tasks)
+        return super().discover(scope, tasks)
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         if other := self._other(task.scope):

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.gluster.asked import kind_of, volume_of
 from adapters.gluster.cli import GlusterCli, GlusterRefused
 from adapters.gluster.details import Details
+from adapters.gluster.found import Finder
 from adapters.gluster.healing import HEAL_VERBS, Healing
 from adapters.gluster.leftovers import Leftovers
 from adapters.gluster.settings import GlusterSettings
@@ -35,7 +37,15 @@ from adapters.gluster.xml import (
     read_listed_volumes,
     read_task_id,
 )
-from orchestrator import AsyncTask, AsyncTaskRef, Refused, TaskReport, TaskStatus, TryAgain
+from orchestrator import (
+    AsyncTask,
+    AsyncTaskRef,
+    FoundTask,
+    Refused,
+    TaskReport,
+    TaskStatus,
+    TryAgain,
+)
 
 COMMIT = "commit_bricks"
 COMMIT_PATIENCE = timedelta(minutes=10)
@@ -67,6 +77,7 @@ class Gluster(Healing):
         details_per_poll: int = 8,
         leftovers: Leftovers | None = None,
         now: Callable[[], datetime] = _now,
+        is_set_up: bool = True,
     ) -> None:
         super().__init__(cli, cluster=cluster, lease=lease, now=now)
         self._frozen_after = frozen_after
@@ -74,6 +85,8 @@ class Gluster(Healing):
         self._leftovers = leftovers or Leftovers()
         self._details = Details(cli, per_poll=details_per_poll, now=now)
         self._now = now
+        self._is_set_up = is_set_up
+        self._finder = Finder(self._details, lease)
         self._absent_since: dict[str, datetime] = {}  # our task id → when first not listed
         # Gluster forgets what it stopped, so the answer to the stop is the last word on the
         # counters. `stop` gives it at once; it is kept for a poll that comes before it was taken
@@ -171,7 +184,7 @@ class Gluster(Healing):
             external_id=task_id,
             verb=task.verb,
             message=f"started; {anew[BEGUN]}" if anew else "started",
-            detail={"volume": _volume(task), "bricks": [*task.request.get("bricks", ())], **anew},
+            detail={"volume": volume_of(task), "bricks": [*task.request.get("bricks", ())], **anew},
         )
 
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
@@ -183,9 +196,13 @@ class Gluster(Healing):
         self._check(scope)
         yield from self._follow_heals([ref for ref in tasks if ref.verb in HEAL_VERBS])
         tasks = [ref for ref in tasks if ref.verb not in HEAL_VERBS]
-        if not tasks:
-            return
-        reply = self._cli.ask("volume", "status", "all", "tasks")
+        if tasks:
+            reply = self._cli.ask("volume", "status", "all", "tasks")
+            yield from self._judged(scope, tasks, reply)
+
+    def _judged(
+        self, scope: str, tasks: Collection[AsyncTaskRef], reply: Reply
+    ) -> Iterator[TaskReport]:
         listed = {one.task_id: one for one in read_listed_tasks(reply)}
         volumes = read_listed_volumes(reply)
         present = [(ref, listed[ref.external_id]) for ref in tasks if ref.external_id in listed]
@@ -205,11 +222,26 @@ class Gluster(Healing):
             if report:
                 yield report
 
-    def discover(self, scope: str) -> Iterator[TaskReport]:
-        """Reports on every task that the cluster lists, with its counters."""
+    def bears_its_name(self) -> None:
+        """Has the locks of what others began name the cluster, as those of commands on it do."""
+        self._finder.cluster = self.cluster
+
+    def scopes(self) -> Collection[str]:
+        """Gives the cluster, if one was set up."""
+        return (self._cluster,) if self._is_set_up else ()
+
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterator[TaskReport | FoundTask]:
+        """Reports on these tasks, and on every task that the same listing of the cluster shows."""
         self._check(scope)
-        for one in self._list("all"):
-            yield judge(scope, one, self._details.of_one(one))
+        yield from self._follow_heals([ref for ref in tasks if ref.verb in HEAL_VERBS])
+        reply = self._cli.ask("volume", "status", "all", "tasks")
+        listed = read_listed_tasks(reply)
+        asked = [ref for ref in tasks if ref.verb not in HEAL_VERBS and not self._finder.knows(ref)]
+        reports = list(self._judged(scope, asked, reply))
+        yield from reports
+        yield from self._finder.found(scope, listed, reports)
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         """Stops the task if it is still the volume's; files that have moved stay where they are.
@@ -244,19 +276,19 @@ class Gluster(Healing):
         self._details.forget(task.external_id)
 
     def _ask_for(self, task: AsyncTaskRef, action: str) -> Reply:
-        match _kind(task):
+        match kind_of(task):
             case TaskKind.REBALANCE:
                 mode = task.request.get("mode", ()) if action == "start" else ()
                 # "fix-layout" stands before the word "start", "force" behind it
                 words = sorted([action, *mode], key=["fix-layout", action, "force"].index)
-                return self._cli.ask("volume", "rebalance", _volume(task), *words)
+                return self._cli.ask("volume", "rebalance", volume_of(task), *words)
             case TaskKind.REMOVE_BRICKS:
                 bricks = task.request["bricks"]
-                return self._cli.ask("volume", "remove-brick", _volume(task), *bricks, action)
+                return self._cli.ask("volume", "remove-brick", volume_of(task), *bricks, action)
 
     def _find(self, task: AsyncTaskRef) -> ListedTask | None:
         """Gives the volume's task if it is this one."""
-        for one in self._list(_volume(task)):
+        for one in self._list(volume_of(task)):
             if task.external_id is not None:
                 is_ours = one.task_id == task.external_id
             else:
@@ -304,7 +336,7 @@ class Gluster(Healing):
         return found
 
     def _listed(self, task: AsyncTaskRef, task_id: str) -> ListedTask | None:
-        return next((one for one in self._list(_volume(task)) if one.task_id == task_id), None)
+        return next((one for one in self._list(volume_of(task)) if one.task_id == task_id), None)
 
     def _list(self, volume: str) -> tuple[ListedTask, ...]:
         reply = self._cli.ask("volume", "status", volume, "tasks")
@@ -315,7 +347,7 @@ class Gluster(Healing):
     def _commit(self, task: AsyncTaskRef) -> TaskReport:
         problem: Exception | None = None
         try:
-            self.remove_bricks_commit(_volume(task), task.request["bricks"])
+            self.remove_bricks_commit(volume_of(task), task.request["bricks"])
         except Refused as error:
             problem = error
         except TryAgain as error:
@@ -332,12 +364,12 @@ class Gluster(Healing):
             if problem
             else (
                 f"the bricks have left the volume; {self._leftovers.tell(task.request['bricks'])}; "
-                f"{names_may_be_lost(_volume(task))}"
+                f"{names_may_be_lost(volume_of(task))}"
             ),
         )
 
     def _bricks_left(self, task: AsyncTaskRef) -> bool:
-        present = self.volume_info(_volume(task)).bricks
+        present = self.volume_info(volume_of(task)).bricks
         return any(brick in present for brick in task.request["bricks"])
 
     def _already_gone(self, task: AsyncTaskRef) -> TaskReport:
@@ -357,17 +389,3 @@ class Gluster(Healing):
                 f"gluster cluster {scope!r} is not the one that is set up here, {self._cluster!r}; "
                 "check ORCHESTRATOR_GLUSTER_CLUSTER"
             )
-
-
-def _kind(task: AsyncTaskRef) -> TaskKind:
-    try:
-        return TaskKind(task.verb)
-    except ValueError:
-        raise Refused(f"gluster has no task {task.verb!r}; it has {', '.join(TaskKind)}") from None
-
-
-def _volume(task: AsyncTaskRef) -> str:
-    volume = task.request.get("volume")
-    if not isinstance(volume, str):
-        raise Refused(f"gluster task {task.task_id} names no volume")
-    return volume

@@ -16,18 +16,33 @@ from adapters.vdsm.backups import BackupVerbs
 from adapters.vdsm.calls import Calls
 from adapters.vdsm.client import UnreachableError, UntrustedError, VdsmError
 from adapters.vdsm.conversions import CONVERT
-from adapters.vdsm.discovery import discovered_job, discovered_task
+from adapters.vdsm.discovery import (
+    followed_job,
+    followed_task,
+    found_jobs,
+    found_tasks,
+    is_found,
+    is_job,
+    is_task,
+)
 from adapters.vdsm.examination import examined
-from adapters.vdsm.host import Host
 from adapters.vdsm.machines import MachineVerbs
 from adapters.vdsm.outbox import Outbox
 from adapters.vdsm.pool import Pool
 from adapters.vdsm.reports import ABORTED, SYSTEM, report
 from adapters.vdsm.settings import VdsmSettings
 from adapters.vdsm.storage import StorageVerbs
-from adapters.vdsm.storage_jobs import STORAGE_JOBS, find_job, list_jobs
+from adapters.vdsm.storage_jobs import STORAGE_JOBS, fence_id, find_job, list_jobs
 from adapters.vdsm.storage_tasks import STORAGE_TASKS
-from orchestrator import AsyncTaskRef, Refused, TaskReport, TaskStatus, Trouble, TryAgain
+from orchestrator import (
+    AsyncTaskRef,
+    FoundTask,
+    Refused,
+    TaskReport,
+    TaskStatus,
+    Trouble,
+    TryAgain,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -107,52 +122,62 @@ class Vdsm:
         what is absent from its listing costs one more question, to the entity.
         """
         calls = Calls(pool=self._in_scope(scope))
-        others = [task for task in tasks if task.verb in STORAGE_TASKS]
+        others = [task for task in tasks if is_task(task)]
         questions: list[Question] = []
         if others:
             questions.append((others, partial(self._poll_tasks, calls, others)))
-        jobs = _by_host(task for task in tasks if task.verb in STORAGE_JOBS)
+        jobs = _by_host(task for task in tasks if is_job(task))
         questions += [
             (some, partial(self._poll_jobs, calls, where, some)) for where, some in jobs.items()
         ]
+        return self._answers([*questions, *self._converted(calls, tasks)])
+
+    def _converted(self, calls: Calls, tasks: Iterable[AsyncTaskRef]) -> list[Question]:
         converted = _by_host(task for task in tasks if task.verb == CONVERT)
-        questions += [
+        return [
             (some, partial(conversions.poll, calls, where, some))
             for where, some in converted.items()
         ]
-        return self._answers(questions)
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
-        """Reports on all tasks and jobs that the pool's hosts know, whoever began them."""
+    def scopes(self) -> Collection[str]:
+        """Gives the pools, if any were set up."""
+        is_set_up = self.settings.model_fields_set & {"pools", "address", "storage_pool"}
+        return tuple(self._pools) if is_set_up else ()
+
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
+        """Reports on these, and from the same listings on all tasks and jobs that the pool's hosts know."""
         calls = Calls(pool=self._in_scope(scope))
-
-        def tasks() -> list[TaskReport]:
-            statuses = calls.listing("Host.getAllTasksStatuses")
-            infos = calls.listing("Host.getAllTasksInfo")
-            return [
-                discovered_task(scope, task_id, status, infos.get(task_id, {}).get("verb", ""))
-                for task_id, status in statuses.items()
-            ]
-
-        def jobs(host: Host) -> list[TaskReport]:
-            listed = list_jobs(calls, host, [])
-            return [discovered_job(scope, info, host.address) for info in listed.values()]
-
-        questions: list[Question] = [([], tasks)]
-        questions += [([], partial(jobs, one)) for one in calls.pool.hosts]
-        return self._answers(questions)
+        others = [task for task in tasks if is_task(task)]
+        jobs = _by_host(task for task in tasks if is_job(task))
+        hosts = {one.address for one in calls.pool.hosts}
+        found: list[FoundTask] = []
+        questions: list[Question] = [(others, partial(self._poll_tasks, calls, others, found))]
+        questions += [
+            (jobs.get(one, []), partial(self._poll_jobs, calls, one, jobs.get(one, []), found))
+            for one in hosts
+        ]
+        questions += [
+            (some, partial(self._poll_jobs, calls, where, some))
+            for where, some in jobs.items()
+            if where not in hosts
+        ]
+        reports = self._answers([*questions, *self._converted(calls, tasks)])
+        fences = {fence_id(one) for some in jobs.values() for one in some}
+        return [*reports, *(one for one in found if one.report.external_id not in fences)]
 
     def stop(self, task: AsyncTaskRef) -> None:
         """Asks a task to end; one that is unknown or aborts already is fine. A job ends by itself."""
         calls = Calls(pool=self._in_scope(task.scope), correlation_id=task.correlation_id)
         if task.verb == CONVERT:
             conversions.stop(calls, task)
-        elif task.verb not in STORAGE_JOBS and task.external_id is not None:
+        elif not is_job(task) and task.external_id is not None:
             _unless(calls, "Task.stop", task.external_id, fine=(UNKNOWN_TASK, ABORTED))
 
     def clear(self, task: AsyncTaskRef) -> None:
         """Has VDSM forget an ended task; jobs it forgets by itself."""
-        if task.verb in STORAGE_JOBS or task.external_id is None:
+        if is_job(task) or task.external_id is None:
             return
         calls = Calls(pool=self._in_scope(task.scope))
         if task.verb == CONVERT:
@@ -185,38 +210,57 @@ class Vdsm:
         for pool in self._pools.values():
             pool.close()
 
-    def _poll_tasks(self, calls: Calls, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
+    def _poll_tasks(
+        self, calls: Calls, tasks: list[AsyncTaskRef], found: list[FoundTask] | None = None
+    ) -> list[TaskReport]:
+        """Judges tasks by a listing of the pool's manager; with `found`, tells there all that it lists."""
         listed = calls.listing("Host.getAllTasksStatuses")
+        if found is not None and listed:
+            found += found_tasks(calls.pool.id, listed, calls.listing("Host.getAllTasksInfo"))
         before, now = self._readings.get(calls.pool.id, {}), dict[str, Reading]()
         for one in tasks:
-            found = listed.get(one.external_id)
+            it = listed.get(one.external_id)
             known = before.get(one.task_id)
-            if known and known.task is one and found is not None and known.found == found:
+            if known and known.task is one and it is not None and known.found == it:
                 now[one.task_id] = known  # of thousands that run, few have news
-            else:
-                told = STORAGE_TASKS[one.verb].read(calls, one, found)
-                now[one.task_id] = Reading(one, found, told)
+                continue
+            followed = is_found(one)
+            told = (
+                followed_task(one, it) if followed else STORAGE_TASKS[one.verb].read(calls, one, it)
+            )
+            now[one.task_id] = Reading(one, it, told)
         self._readings[calls.pool.id] = now
         return [one.report for one in now.values()]
 
-    def _poll_jobs(self, calls: Calls, address: str, tasks: list[AsyncTaskRef]) -> list[TaskReport]:
+    def _poll_jobs(
+        self,
+        calls: Calls,
+        address: str,
+        tasks: list[AsyncTaskRef],
+        found: list[FoundTask] | None = None,
+    ) -> list[TaskReport]:
+        """Judges jobs by a listing of their host; with `found`, tells there all that it lists."""
+        ours = [one for one in tasks if not is_found(one)]
+        others = [one for one in tasks if is_found(one)]
         host = calls.pool.host(address)
         if host is None:  # a host that was taken out of the settings, or a start that told no more
-            found = [(one, find_job(calls, one)) for one in tasks]
-            return [
+            asked = [(one, find_job(calls, one)) for one in ours]
+            return [followed_job(one, None) for one in others] + [
                 STORAGE_JOBS[one.verb].judge(calls, one)
                 if it is None
                 else STORAGE_JOBS[one.verb].read(calls, one, *it)
-                for one, it in found
+                for one, it in asked
             ]
         try:
-            listed = list_jobs(calls, host, tasks)
+            listed = list_jobs(calls, host, [] if others or found is not None else tasks)
         except UnreachableError:
-            if host.away_for_s() < self.settings.fence_after_s:
+            if host.away_for_s() < self.settings.fence_after_s or not ours:
                 raise
-            return [STORAGE_JOBS[one.verb].fence(calls, one) for one in tasks]
-        return [
-            STORAGE_JOBS[one.verb].read(calls, one, host, listed.get(one.task_id)) for one in tasks
+            return [STORAGE_JOBS[one.verb].fence(calls, one) for one in ours]
+        if found is not None:
+            found += found_jobs(calls.pool.id, listed.values(), host.address)
+        return [followed_job(one, listed.get(one.external_id or "")) for one in others] + [
+            STORAGE_JOBS[one.verb].read(calls, one, host, listed.get(one.task_id)) for one in ours
         ]
 
     def _answers(self, questions: Sequence[Question]) -> list[TaskReport]:

@@ -32,6 +32,11 @@ def fence_for(generation: int) -> int:
     return (generation + _FAR + secrets.randbelow(GENERATIONS - 2 * _FAR)) % GENERATIONS
 
 
+def fence_id(task: AsyncTaskRef) -> str:
+    """Gives the id of the job that would fence a task's."""
+    return str(uuid5(UUID(task.task_id), "fence"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageJob:
     """One such verb; `listed_as` is its description in a listing. `params` gives the call's parameters but
@@ -90,14 +95,14 @@ class StorageJob:
     def fence(self, calls: Calls, task: AsyncTaskRef) -> TaskReport:
         """Has another host fence the job of one that has been away for long, and tells how far that is."""
         away = str(task.detail.get("host"))
-        fence_id = str(uuid5(UUID(task.task_id), "fence"))
+        fence = fence_id(task)
         for host in calls.pool.workers():
             if host.address == away:
                 continue
             try:
-                found = _listed(calls, host, [fence_id]).get(fence_id)
+                found = _listed(calls, host, [fence]).get(fence)
                 if found is None:
-                    self._fence(calls, host, task, fence_id)
+                    self._fence(calls, host, task, fence)
             except UnreachableError:
                 continue
             if found is not None and job_status(found).has_ended:

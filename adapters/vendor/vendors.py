@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from orchestrator import AsyncTaskRef, TaskReport, TaskStatus
+from orchestrator import AsyncTaskRef, FoundTask, TaskReport, TaskStatus
 
 STOP_GRACE_S = 300.0
 STOP_GRACE = "ORCHESTRATOR_VENDOR_STOP_GRACE_S"
@@ -46,7 +46,9 @@ class Vendors:
         """Has no news: vendors bring them."""
         return ()
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
         """Finds nothing: what vendors run besides is theirs."""
         return ()
 

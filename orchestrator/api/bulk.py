@@ -65,7 +65,7 @@ class BulkOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    verb: Literal["stop", "restart", "skip", "resolve"]
+    verb: Literal["stop", "restart", "skip", "clear", "resolve"]
     ids: list[Words] | None = Field(default=None, min_length=1, max_length=MOST)
     query: BulkQuery | None = None
     reason: Words = Field(default="", max_length=2000)
@@ -198,6 +198,8 @@ def _carry_out(caller: Caller, body: BulkOrder, command_id: str, desk: Desk) -> 
             front.restart(command_id, body.reason, actor=caller.name)
         case "skip":
             front.skip(command_id, body.reason, actor=caller.name)
+        case "clear":
+            front.clear(command_id, body.reason, actor=caller.name)
         case "resolve":
             if body.outcome is None:
                 raise BadInputError("resolve needs an outcome")

@@ -93,7 +93,7 @@ def preview(
     command_id: str,
     caller: Reader,
     desk: AtDesk,
-    verb: Literal["stop", "restart", "skip", "resolve"] = "stop",
+    verb: Literal["stop", "restart", "skip", "clear", "resolve"] = "stop",
 ) -> Preview:
     """Says what an order would do, without giving it: how much it stops, undoes, frees, whom it asks."""
     return desk.sees(caller).preview(desk.orchestrator.get(command_id), verb)
@@ -126,6 +126,14 @@ def skip(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> Com
     """Goes on without a command that has not begun or is stuck."""
     submissions.check_steers(caller, command_id, desk)
     desk.orchestrator.skip(command_id, order.reason, actor=caller.name)
+    return desk.sees(caller).show(desk.orchestrator.get(command_id))
+
+
+@router.post("/{command_id}/clear")
+def clear(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> CommandView:
+    """Has the system outside forget an ended task that somebody else began; a reason is asked for."""
+    submissions.check_steers(caller, command_id, desk)
+    desk.orchestrator.clear(command_id, order.reason, actor=caller.name)
     return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "stop": "ordering:stop",
     "restart": "ordering:restart",
     "skip": "ordering:skip",
+    "clear": "ordering:clear",
     "resolve": "ordering:resolve",
     "kinds": "looking:kinds",
     "workers": "looking:workers",

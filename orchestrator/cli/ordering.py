@@ -1,4 +1,4 @@
-"""`orchestrator stop | restart | skip | resolve`: what operators order."""
+"""`orchestrator stop | restart | skip | clear | resolve`: what operators order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Reason = Annotated[str, typer.Option("--reason", help="why; kept in the audit")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
-NEEDS_REASON = ("skip", "resolve")
+NEEDS_REASON = ("skip", "resolve", "clear")
 
 
 class Ending(StrEnum):
@@ -73,6 +73,18 @@ def skip(
 ) -> None:
     """Go on without commands that have not begun or are stuck."""
     _order("skip", Which(ids, filters, status), reason, yes, dry_run)
+
+
+def clear(
+    ids: Ids = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    filters: Filters = None,
+    status: InStatus = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have systems outside forget ended tasks that somebody else began."""
+    _order("clear", Which(ids, filters, status), reason, yes, dry_run)
 
 
 def resolve(

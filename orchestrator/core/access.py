@@ -21,7 +21,7 @@ class Permission(StrEnum):
 
     READ = "read"  # see all commands, workers, locks, the feed
     READ_OWN = "read_own"  # see its own trees, and what encloses them
-    OPERATE = "operate"  # submit, stop, restart, skip, resolve
+    OPERATE = "operate"  # submit, stop, restart, skip, clear, resolve
     REPORT = "report"  # register external tasks and report on them
     ADMINISTER = "administer"  # make and revoke tokens
     ACT_FOR_OTHERS = "act_for_others"  # submit in the name of another owner

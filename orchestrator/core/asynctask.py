@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from orchestrator.core.locks import Locks
+
 T = TypeVar("T")
 NO_DETAIL: Mapping[str, Any] = MappingProxyType({})
 
@@ -99,3 +101,21 @@ class TaskReport(NamedTuple):
     result: Any = None
     detail: Mapping[str, Any] = NO_DETAIL
     offered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTask:
+    """A task that runs, or has ended, in a system outside, whoever began it; ours are among them.
+
+    `report` names it by `external_id` and says how it fares; its `verb` is the one that `AsyncTask` would have for
+    it. `request` is JSON, and all that the adapter needs to poll, stop and clear it: it comes back in the
+    `AsyncTaskRef`. `locks` is what it works on, so that commands of ours wait for it. `started_at` tells two tasks
+    with the same id apart, where the system uses ids again. `lease` is how long it may be silent.
+    """
+
+    report: TaskReport
+    description: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    locks: Locks = field(default_factory=Locks)
+    started_at: datetime | None = None
+    lease: timedelta | None = None

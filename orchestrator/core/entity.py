@@ -129,6 +129,7 @@ class TaskEntity:
 
     Until `claimed_until` one program of its vendor has it for itself.
     `attempt` is the command's when the task was stored: it tells the lives of a restarted command apart.
+    `found` says that somebody else began it: it is never asked to stop, nor cleared, unless an operator says so.
     `retry_s` says when `execute` is called again should the task fail, None that it is not; `tries` how often it
     or its task had failed before.
     """
@@ -160,6 +161,7 @@ class TaskEntity:
     changed_at: datetime
     attempt: int = 0
     claimed_until: datetime | None = None
+    found: bool = False
 
     @property
     def untouched_at(self) -> int | None:

@@ -19,6 +19,7 @@ from orchestrator.core.ending import (
 )
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.moves import begin
+from orchestrator.core.outside import OUTSIDE_KIND
 from orchestrator.core.reaction import Effect, Letter, Policy, Reaction, StoreValue, To
 from orchestrator.core.status import Outcome, Phase, Status, Verbs
 
@@ -48,6 +49,10 @@ def stop_due(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) ->
     if c.phase is Phase.START and c.stopping is not None:
         return Reaction(c)
     marked = c._replace(stopping=event.outcome, message=event.reason)
+    if c.status is Status.BLOCKED and c.kind == OUTSIDE_KIND:
+        # It was begun outside without our lock, and needs none to be stopped there.
+        waiting = marked._replace(status=Status.WAITING, start_time=c.start_time or now)
+        return Reaction(waiting, effects=(Effect.RELEASE_LOCKS, Effect.STOP_TASK))
     if c.phase is Phase.START:
         # It may have started outside: only the start, asked again and at once, can tell.
         asked = ready(marked, now, policy) if c.status is Status.DELAYED else marked
@@ -97,7 +102,8 @@ def stop_lost(c: CommandEntity, event: ev.Stop, now: datetime, policy: Policy) -
     marked = c._replace(stopping=event.outcome, message=event.reason, pending=c.pending - 1)
     verdict = settle(marked, event.outcome, now, policy)
     letters = (*_to_live_parts(c, event), *verdict.letters)
-    return with_effects(replace(verdict, letters=letters), (Effect.DROP_TASK,))
+    stop = (Effect.STOP_TASK,) if c.kind == OUTSIDE_KIND else ()  # ours is stopped as it is dropped
+    return with_effects(replace(verdict, letters=letters), (*stop, Effect.DROP_TASK))
 
 
 def skip_unbegun(c: CommandEntity, event: ev.Skip, now: datetime, _: Policy) -> Reaction:

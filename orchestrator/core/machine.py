@@ -66,6 +66,9 @@ TABLE: tuple[Row, ...] = (
         (ATTENTION, DELAYED, COMPENSATED, *JUDGED)),
     Row((WAITING, ATTENTION), ev.TaskSilent, moves.task_silent, (ATTENTION,)),
     Row((WAITING, ATTENTION), ev.Progressed, moves.progressed, (WAITING,)),
+    # what was begun outside goes on, whether it has its locks or not
+    Row((BLOCKED,), ev.TaskEnded, moves.task_ended, (DELAYED, COMPENSATED, ATTENTION, *JUDGED)),
+    Row((BLOCKED,), ev.Progressed, moves.progressed_unlocked, (BLOCKED, *JUDGED)),
     # undoing
     Row((SUCCEEDED,), ev.Undo, moves.undo, (READY, WAITING, SUCCEEDED)),
     Row((FAILED, STOPPED, SKIPPED, COMPENSATED), ev.Undo, moves.pass_undo,

@@ -60,7 +60,13 @@ def start(c: CommandEntity, _: ev.LocksGranted, now: datetime, policy: Policy) -
 
 
 def open_parts(c: CommandEntity, now: datetime, policy: Policy) -> Reaction:
-    """Begins the first part of a sequence, or all parts that go side by side; with none, its work is done."""
+    """Begins the first part of a sequence, or all parts that go side by side; with none, its work is done.
+
+    What was found outside is under way already: it waits for the end of that.
+    """
+    if not c.parts and c.pending:
+        waiting = c._replace(status=Status.WAITING, start_time=c.start_time or now)
+        return Reaction(waiting, effects=(Effect.CHECK_TASK,))
     if not c.parts:
         nothing_done = c._replace(outcome=None, start_time=c.start_time or now)
         return judge(nothing_done, now, policy, ignore_stop=True)
@@ -234,6 +240,13 @@ def progressed(c: CommandEntity, event: ev.Progressed, _: datetime, __: Policy) 
     progress = c.progress if event.progress is None else event.progress
     message = why_it_fails(c) or event.message
     return Reaction(c._replace(status=status, progress=progress, message=message))
+
+
+def progressed_unlocked(
+    c: CommandEntity, event: ev.Progressed, _: datetime, __: Policy
+) -> Reaction:
+    """Shows how far work outside is; the message goes on saying for whose lock it waits."""
+    return Reaction(c if event.progress is None else c._replace(progress=event.progress))
 
 
 def why_it_fails(c: CommandEntity) -> str | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from orchestrator.core.access import Grant, GrantAbout
-from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
+from orchestrator.core.asynctask import AsyncTaskRef, FoundTask, TaskReport
 from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import (
     CommandEntity,
@@ -49,8 +49,10 @@ class Adapter(Protocol):
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
         """Reports on all these tasks with one call to the scope; absent ones are reported as `LOST`."""
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
-        """Reports on all that runs in the scope, known to us or not."""
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
+        """Reports on these tasks as `poll` does, and from the same listing gives all else as `FoundTask`."""
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         """Asks the system to stop the task. May be called twice.
@@ -250,7 +252,7 @@ class Transaction(Protocol):
         """Frees what these commands hold or wait for; gives the waiting commands that now hold all."""
 
     def insert_task(self, task: TaskEntity) -> None:
-        """Stores an async task."""
+        """Stores an async task. Raises ContendedError for a found one that is stored already and not cleared."""
 
     def open_task(self, command_id: str) -> TaskEntity | None:
         """Gives the async task that the command is at, if any."""
@@ -260,6 +262,12 @@ class Transaction(Protocol):
 
     def save_tasks(self, tasks: Sequence[TaskEntity]) -> None:
         """Stores tasks."""
+
+    def starting(self, system: str, scope: str) -> set[str]:
+        """Gives the verbs of the tasks that are being started there, of which the outside id is not known yet."""
+
+    def same_tasks(self, system: str, scope: str, ids: Collection[str]) -> list[TaskEntity]:
+        """Gives all tasks, cleared ones too, that have one of these as their own or their outside id."""
 
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         """Notes an idempotency key; gives (digest, command id) when it was noted before."""

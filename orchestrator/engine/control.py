@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.core import event as ev
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.errors import ConflictError, NotFoundError
-from orchestrator.core.status import FINAL, Outcome, Phase, Status
+from orchestrator.core.errors import BadInputError, ConflictError, NotFoundError
+from orchestrator.core.outside import OUTSIDE_KIND
+from orchestrator.core.status import FINAL, Outcome, Phase, Status, TaskState
 from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -77,6 +79,11 @@ class Control:
         What had been done and was not undone stays done. Raises ConflictError for any other command.
         """
         command = self._get(command_id)
+        if command.kind == OUTSIDE_KIND:
+            raise ConflictError(
+                f"command {command_id} ({command.kind}) was begun outside and cannot be restarted here;"
+                " begin it again where it was begun, and it is found again"
+            )
         if command.status is Status.NEEDS_ATTENTION:
             return self._write(
                 command, "restart", ev.Restart(reason), reason, actor, prepare=_check_is_wanted
@@ -94,6 +101,31 @@ class Control:
         return self._write(
             command, "restart", ev.Restart(reason), reason, actor, prepare=_reset_what_was_not_done
         )
+
+    def clear(self, command_id: str, reason: str, *, actor: str) -> None:
+        """Has the system outside forget an ended task that somebody else began; the scheduler asks it to.
+
+        Raises ConflictError when there is nothing to be cleared, BadInputError without a reason.
+        """
+        command = self._get(command_id)
+        what = f"command {command_id} ({command.kind})"
+        if command.kind != OUTSIDE_KIND or not command.status.is_final:
+            raise ConflictError(
+                f"{what} {_words(command)}; only the task of an ended one that was found outside can be"
+                " cleared, all others are cleared by themselves"
+            )
+        if not reason.strip():
+            raise BadInputError(f"{what}: somebody else began its task; give a reason to clear it")
+
+        def order(unit: UnitOfWork) -> None:
+            task = unit.tx.open_task(command_id)
+            if task is None or task.state is TaskState.ATTEMPTING_END_ACTION:
+                how = "is being cleared" if task else "is not there any more"
+                raise ConflictError(f"{what}: its task {how}; there is nothing to clear")
+            unit.tx.audit(deed_on(command, actor, "clear", reason, unit.now))
+            unit.tx.save_tasks((replace(task, state=TaskState.ATTEMPTING_END_ACTION),))
+
+        self.writer.write(Request("", work=order))
 
     def _get(self, command_id: str) -> CommandEntity:
         command = self.writer.store.get(command_id)

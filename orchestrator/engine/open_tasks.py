@@ -22,6 +22,13 @@ CLEARABLE = (TaskState.ENDED, TaskState.CLEAR_FAILED)
 RENEW_AFTER = 0.5  # of a lease: what is said again is written only to renew one
 
 
+def is_to_tend(task: TaskEntity) -> bool:
+    """Tells whether it is to be stopped or cleared. What others began is, once an operator has said so."""
+    if task.state is TaskState.POLLING or (task.found and task.state is TaskState.ENDED):
+        return task.stop_requested
+    return task.state in (*CLEARABLE, TaskState.ATTEMPTING_END_ACTION)
+
+
 class Said(NamedTuple):
     """What was stored of a task's last report, besides its detail, which its reference has."""
 
@@ -64,6 +71,7 @@ class ScopeTasks:
         self._running: dict[str, AsyncTaskRef] = {}
         self._said: dict[str, Said] = {}
         self._leases: dict[str, Lease] = {}
+        self._over: dict[str, AsyncTaskRef] = {}  # begun by others, ended, and still there
         self._refs: tuple[AsyncTaskRef, ...] | None = ()
 
     @property
@@ -75,8 +83,11 @@ class ScopeTasks:
         """Takes in a task as it is stored now."""
         with self._guard:
             self._keep(task.task_id, task if self._is_to_be_polled(task) else None)
-            stops = task.state is TaskState.POLLING and task.stop_requested
-            if stops or task.state in CLEARABLE:
+            if task.found and task.state in CLEARABLE:
+                self._over[task.task_id] = task.ref()
+            else:
+                self._over.pop(task.task_id, None)
+            if is_to_tend(task):
                 self.to_tend.add(task.task_id)
             else:
                 self.to_tend.discard(task.task_id)
@@ -105,6 +116,11 @@ class ScopeTasks:
             if self._refs is None:
                 self._refs = tuple(self._running.values())
             return self._refs
+
+    def over(self) -> tuple[AsyncTaskRef, ...]:
+        """Gives the tasks begun by others that have ended and that nobody has cleared yet."""
+        with self._guard:
+            return tuple(self._over.values())
 
     def news(self, reports: Iterable[TaskReport], now: datetime) -> list[TaskReport]:
         """Gives those reports that are worth writing down."""
@@ -155,6 +171,11 @@ class OpenTasks:
     def scopes(self) -> list[ScopeTasks]:
         """Gives the scopes where something is to be asked, stopped or cleared."""
         return [one for one in list(self._scopes.values()) if not one.is_idle]
+
+    def of(self, system: str, scope: str) -> ScopeTasks:
+        """Gives the open tasks of one scope, which may be none."""
+        found = self._scopes.get((system, scope))
+        return self._new(system, scope) if found is None else found
 
     def _take(self, task: TaskEntity) -> None:
         known = self._scopes.get((task.system, task.scope))

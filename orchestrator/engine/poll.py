@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
 
-from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.asynctask import FoundTask, TaskReport, TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
+from orchestrator.core.outside import Discoverer
 from orchestrator.core.ports import Adapter, Announcing, Clock, Sender
 from orchestrator.core.status import TaskState
-from orchestrator.engine.open_tasks import CLEARABLE, OpenTasks, ScopeTasks
+from orchestrator.engine.adopt import Adopter
+from orchestrator.engine.open_tasks import OpenTasks, ScopeTasks, is_to_tend
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
@@ -37,6 +39,7 @@ class Watch:
     """When a scope, or our own store, is asked next, and how often it failed to answer.
 
     `has_news` says that something ended there since it was last asked; then it is asked as soon as it `rested`.
+    `list_due` is when all that the scope has is looked at, `settled` what was found there and has a command.
     """
 
     due: datetime
@@ -44,14 +47,26 @@ class Watch:
     busy: bool = False
     has_news: bool = False
     rested: datetime = LONG_AGO
+    list_due: datetime = LONG_AGO
+    settled: Mapping[str, TaskStatus] = field(default_factory=dict)
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether it is to be asked now."""
-        return not self.busy and (self.due <= now or (self.has_news and self.rested <= now))
+    def is_due(self, now: datetime, *, lists: bool, polls: bool) -> bool:
+        """Whether it is to be asked now: for tasks of ours, or where it has none to list it."""
+        if self.busy:
+            return False
+        hears = self.has_news and self.rested <= now
+        return (polls and (self.due <= now or hears)) or (lists and not polls and self.lists(now))
+
+    def lists(self, now: datetime) -> bool:
+        """Whether it is time to look at all that the scope has."""
+        return self.list_due <= now
 
 
 class Poller:
     """Polls every scope that has tasks of ours; stops and clears there what is to be stopped and cleared.
+
+    Every scope that its adapter knows of is also listed each `list_every`, with tasks of ours or without, and what
+    others began there is adopted. Where tasks are polled at that time, it is one and the same listing.
 
     With an executor each scope is visited by a thread of its own, so one that does not answer delays no other,
     nor whoever calls `tick`. What changed in the store is looked for every `look_every`; a poll itself reads
@@ -67,6 +82,7 @@ class Poller:
         clock: Clock,
         *,
         interval: timedelta = timedelta(seconds=2),
+        list_every: timedelta = timedelta(seconds=10),
         look_every: timedelta = timedelta(0),
         executor: Executor | None = None,
     ) -> None:
@@ -75,7 +91,9 @@ class Poller:
         self.adapters = adapters
         self.sender = sender
         self.clock = clock
+        self.adopter = Adopter(writer)
         self.interval = interval
+        self.list_every = list_every
         self.look_every = look_every
         self.executor = executor
         self.polls = 0
@@ -106,11 +124,26 @@ class Poller:
             self._look.due = now + self.look_every
             self._begin(self._look, partial(self._look_at_store, now))
         scopes = {(one.system, one.scope): one for one in self._tasks.scopes()}
+        with_tasks, listed = set(scopes), self._listed_scopes()
+        for system, scope in listed - with_tasks:
+            scopes[system, scope] = self._tasks.of(system, scope)
         self._watched = {one: self._watched.get(one) or Watch(due=now) for one in scopes}
-        due = [(scopes[one], watch) for one, watch in self._watched.items() if watch.is_due(now)]
-        for tasks, watch in due:
-            self._begin(watch, partial(self._visit, tasks, watch))
+        due = [
+            (scopes[one], watch, one in listed and watch.lists(now))
+            for one, watch in self._watched.items()
+            if watch.is_due(now, lists=one in listed, polls=one in with_tasks)
+        ]
+        for tasks, watch, lists in due:
+            self._begin(watch, partial(self._visit, tasks, watch, lists=lists))
         return len(due)
+
+    def _listed_scopes(self) -> set[tuple[str, str]]:
+        """Gives the scopes that the adapters know of."""
+        found = set[tuple[str, str]]()
+        for name, adapter in self.adapters.items():
+            if isinstance(adapter, Discoverer):
+                found.update((name, scope) for scope in adapter.scopes())
+        return found
 
     def _begin(self, watch: Watch, do: Callable[[], None]) -> None:
         if self.executor is None:
@@ -123,7 +156,7 @@ class Poller:
         try:
             do()
         except (UnavailableError, ContendedError) as problem:
-            watch.due = self.clock.now() + self.interval
+            watch.due = watch.list_due = self.clock.now() + self.interval
             log.warning("poll_waits", why=str(problem))
         except Exception:
             log.exception("poll_broke")
@@ -137,11 +170,15 @@ class Poller:
         if afresh:
             self._read_all_at = now + READ_ALL_EVERY
 
-    def _visit(self, tasks: ScopeTasks, watch: Watch) -> None:
-        adapter, asked = self.adapters[tasks.system], 0
+    def _visit(self, tasks: ScopeTasks, watch: Watch, *, lists: bool) -> None:
+        adapter, refs = self.adapters[tasks.system], tasks.refs()
         watch.has_news = False  # before it is asked: what ends meanwhile is news again
         try:
-            asked = self._poll(adapter, tasks)
+            if lists and isinstance(adapter, Discoverer):
+                self._list(adapter, tasks, watch)
+            elif refs:
+                self._poll(adapter, tasks)
+            self._tend(adapter, tasks)
             watch.failures = 0
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
@@ -151,25 +188,61 @@ class Poller:
         except Exception:
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=tasks.scope)
-        rest = min(asked * REST_PER_TASK, LONGEST_REST)
         now = self.clock.now()
+        rest = min(len(refs) * REST_PER_TASK, LONGEST_REST)
         watch.rested = now + rest
         watch.due = now + max(self.interval * (1 + watch.failures), rest)
+        if lists:
+            watch.list_due = now + self.list_every + self.interval * watch.failures
 
-    def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> int:
-        """Asks, stops and clears; says about how many tasks was asked."""
-        refs = tasks.refs()
-        if refs:
-            self.polls += 1
-            reports = tasks.news(adapter.poll(tasks.scope, refs), self.clock.now())
-            if reports:
-                self.sender.launch(self.reporter.report(reports))
+    def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> None:
+        self.polls += 1
+        self._take(tasks, adapter.poll(tasks.scope, tasks.refs()))
+
+    def _list(self, adapter: Discoverer, tasks: ScopeTasks, watch: Watch) -> None:
+        """Polls, and adopts what else the same listing shows. What it showed before is not looked up again."""
+        self.polls += 1
+        asked_at = self.clock.now()
+        over = {one.task_id for one in tasks.over()}
+        reports, found = list[TaskReport](), dict[str, FoundTask]()
+        for one in adapter.discover(tasks.scope, (*tasks.refs(), *tasks.over())):
+            if isinstance(one, TaskReport):
+                reports.append(one)
+            elif one.report.external_id and one.report.status is not TaskStatus.LOST:
+                found[one.report.external_id] = one
+        self._take(tasks, (one for one in reports if one.task_id not in over))
+        self._forget(
+            tasks, {one.task_id for one in reports if one.status is TaskStatus.LOST} & over
+        )
+        seen = {name: one.report.status for name, one in found.items()}
+        unsettled = [one for name, one in found.items() if watch.settled.get(name) != seen[name]]
+        settled, ready = self.adopter.adopt(tasks.system, tasks.scope, unsettled, asked_at)
+        self.sender.launch(ready)
+        settled |= found.keys() - {one.report.external_id for one in unsettled}
+        watch.settled = {name: seen[name] for name in settled}
+
+    def _take(self, tasks: ScopeTasks, reports: Iterable[TaskReport]) -> None:
+        news = tasks.news(reports, self.clock.now())
+        if news:
+            self.sender.launch(self.reporter.report(news))
+
+    def _tend(self, adapter: Adapter, tasks: ScopeTasks) -> None:
+        """Stops and clears what is to be stopped and cleared."""
         if tasks.to_tend:
-            found = self.writer.store.open_tasks(tasks.system, tasks.scope, to_tend=True)
+            open_tasks = self.writer.store.open_tasks(tasks.system, tasks.scope, to_tend=True)
+            found = [one for one in open_tasks if is_to_tend(one)]
             running = [one for one in found if one.state is TaskState.POLLING]
-            self._stop(adapter, [one for one in running if one.stop_requested])
-            self._clear(adapter, [one for one in found if one.state in CLEARABLE])
-        return len(refs)
+            self._stop(adapter, running)
+            self._clear(adapter, [one for one in found if one.state is not TaskState.POLLING])
+
+    def _forget(self, tasks: ScopeTasks, task_ids: Collection[str | None]) -> None:
+        """Notes that ended tasks which others began are not there any more: there is nothing to be cleared."""
+        if not task_ids:
+            return
+        found = self.writer.store.open_tasks(tasks.system, tasks.scope, to_tend=True)
+        self._save(
+            [replace(one, state=TaskState.CLEARED) for one in found if one.task_id in task_ids]
+        )
 
     def _stop(self, adapter: Adapter, tasks: list[TaskEntity]) -> None:
         answers = []
@@ -200,13 +273,18 @@ class Poller:
             try:
                 if task.stop_requested and task.status is TaskStatus.LOST:
                     adapter.stop(task.ref())  # given up here: it must not run on there
-                adapter.clear(task.ref())
+                if task.found and task.state is TaskState.ENDED:
+                    state = TaskState.ENDED  # to stop it was ordered, not to clear it
+                else:
+                    adapter.clear(task.ref())
             except TryAgain:
                 continue
             except Refused as problem:
                 state = TaskState.CLEAR_FAILED
                 log.warning("clear_refused", task=task.task_id, why=str(problem))
-            cleared.append(replace(task, state=state))
+            cleared.append(
+                replace(task, state=state, stop_requested=task.stop_requested and not task.found)
+            )
         if cleared:
             self._save(cleared)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from orchestrator.core import event as ev
-from orchestrator.core.asynctask import TaskReport, WhenSilent
+from orchestrator.core.asynctask import TaskReport, TaskStatus, WhenSilent
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ConflictError, ContendedError, UnavailableError
 from orchestrator.core.external import VENDOR_SYSTEM
@@ -92,6 +92,8 @@ class Reporter:
     def _apply(self, unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> None:
         if task.state in (TaskState.ENDED, TaskState.CLEARED) and task.status.has_ended:
             return  # told already; ghosts and repeats change nothing
+        if report.external_id not in (None, task.external_id, task.task_id) and not task.found:
+            _take_back(unit, task, report.external_id or "")
         tell(unit, task, report)
 
     def overdue(self, task: TaskEntity) -> list[CommandEntity]:
@@ -144,7 +146,7 @@ def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
     command = unit.command(task.command_id)
     news = updated(task, report, unit.now)
     unit.tx.save_tasks((news,))
-    if command is None or command.status not in LISTENING or command.phase not in (
+    if command is None or not _listens(command) or command.phase not in (
         Phase.EXECUTE, Phase.COMPENSATE,
     ):  # fmt: skip
         return news
@@ -154,6 +156,24 @@ def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
     if event is not None:
         unit.tell(task.command_id, event)
     return news
+
+
+def _take_back(unit: UnitOfWork, task: TaskEntity, external_id: str) -> None:
+    """Ends the command of a found task that turns out to be ours: its id came late. Outside nothing is touched."""
+    for twin in unit.tx.same_tasks(task.system, task.scope, (external_id,)):
+        if not twin.found or twin.state is TaskState.CLEARED:
+            continue
+        unit.tx.save_tasks((replace(twin, state=TaskState.CLEARED, wake_at=None),))
+        command = unit.command(twin.command_id)
+        if command is not None and not command.status.is_final:
+            reason = f"not begun outside after all: it is the task of command {task.command_id}"
+            unit.tell(twin.command_id, ev.TaskEnded(Outcome.STOPPED, None, reason))
+
+
+def _listens(command: CommandEntity) -> bool:
+    """Tells whether news of its task concern it; what was found outside may still wait for its locks."""
+    found = command.status is Status.BLOCKED and command.pending > 0
+    return found or command.status in LISTENING
 
 
 def _is_being_started(command: CommandEntity) -> bool:
@@ -176,13 +196,15 @@ def updated(task: TaskEntity, report: TaskReport, now: datetime) -> TaskEntity:
         task.progress,
         task.detail,
     )
+    is_gone = task.found and report.status is TaskStatus.LOST
+    state = TaskState.CLEARED if is_gone else TaskState.ENDED if ended else task.state
     runs = task.lease_s is not None and not report.offered
     lease = now + timedelta(seconds=task.lease_s or 0.0) if runs else None
     wakes = [one for one in (task.deadline, lease) if one is not None]
     return replace(
         task,
         external_id=report.external_id or task.external_id,
-        state=TaskState.ENDED if ended else task.state,
+        state=state,
         status=report.status,
         progress=task.progress if report.progress is None else report.progress,
         message=report.message,

@@ -19,6 +19,10 @@ OUTCOME_OF_TASK = {
 
 def event_of_end(task: TaskEntity) -> ev.Event | None:
     """Gives what an ended task means to its command; None while it runs."""
+    if task.status is TaskStatus.LOST and task.found:
+        # Its owner may have it forgotten as soon as it ends: no operator of ours can find out how it did.
+        gone = "gone outside: whoever began it stopped it or had it forgotten; how it came out is unknown"
+        return ev.TaskEnded(Outcome.STOPPED, None, gone)
     if task.status is TaskStatus.LOST:
         return ev.TaskSilent(task.message or "the outside system no longer knows the task")
     outcome = OUTCOME_OF_TASK.get(task.status)
@@ -31,9 +35,14 @@ def event_of_end(task: TaskEntity) -> ev.Event | None:
 
 
 def given_up(task: TaskEntity) -> TaskEntity:
-    """Nobody waits for it any more: the poller stops it outside, if it runs, and has it forgotten."""
+    """Nobody waits for it any more: the poller stops it outside, if it runs, and has it forgotten.
+
+    What somebody else began is only not looked at any more, unless its stop was ordered.
+    """
     if task.state is TaskState.ENDED:
         return task
+    if task.found:
+        return replace(task, state=TaskState.ENDED, status=TaskStatus.LOST, wake_at=None)
     return replace(
         task, state=TaskState.ENDED, status=TaskStatus.LOST, stop_requested=True, wake_at=None
     )

@@ -304,9 +304,10 @@ class UnitOfWork:
 
     def _check_task(self, command_id: str) -> None:
         task = self.tx.open_task(command_id)
-        if task is None or task.state is not TaskState.ENDED:
+        if task is None or (task.state is not TaskState.ENDED and not task.found):
             return
-        event = event_of_end(task)
+        goes_on = ev.Progressed(task.progress, task.message) if task.found else None
+        event = event_of_end(task) or goes_on
         if event is not None:
             self._queue.append((command_id, event))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core.entity import CommandEntity
+from orchestrator.core.outside import OUTSIDE_KIND
 from orchestrator.core.status import Phase, Status
 
 UNSTOPPABLE = (Phase.END, Phase.COMPENSATE, Phase.START_COMPENSATE, Phase.UNDO_PARTS)
@@ -20,8 +21,10 @@ def actions(command: CommandEntity) -> list[str]:
     needs_attention = command.status is Status.NEEDS_ATTENTION
     allowed = {
         "stop": not command.status.is_final and command.phase not in UNSTOPPABLE,
-        "restart": needs_attention or (command.is_root and command.status in ENDED_BADLY),
+        "restart": command.kind != OUTSIDE_KIND
+        and (needs_attention or (command.is_root and command.status in ENDED_BADLY)),
         "skip": command.status in SKIPPABLE,
+        "clear": command.kind == OUTSIDE_KIND and command.status.is_final,
         "resolve": needs_attention or _may_hang(command),
     }
     return [verb for verb, is_allowed in allowed.items() if is_allowed]
@@ -34,6 +37,7 @@ def refusals(command: CommandEntity) -> dict[str, str]:
         "stop": _why_not_stop(command),
         "restart": _why_not_restart(command),
         "skip": "only what has not begun, or needs attention, can be skipped",
+        "clear": "only the ended task of somebody else, found outside, can be cleared",
         "resolve": "only what needs attention, or does not come back after a stop, can be resolved",
     }
     if command.unreadable is not None:
@@ -48,6 +52,8 @@ def _why_not_stop(command: CommandEntity) -> str:
 
 
 def _why_not_restart(command: CommandEntity) -> str:
+    if command.kind == OUTSIDE_KIND:
+        return "it was begun outside; begin it again where it was begun, and it is found again"
     if not command.is_root and command.status in ENDED_BADLY:
         return "it is a part; restart the whole command, which goes on where it failed"
     return "only what failed, was stopped or needs attention can be restarted"

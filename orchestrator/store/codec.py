@@ -257,6 +257,7 @@ def to_task(row: Iterable[Any]) -> TaskEntity:
         ) from problem
     values["detail"] = values["detail"] or {}
     values["stop_requested"] = bool(values["stop_requested"])
+    values["found"] = bool(values["found"])
     return TaskEntity(**values)
 
 

@@ -29,11 +29,12 @@ from orchestrator.core.ports import (
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store.memory_books import Books
+from orchestrator.store.memory_found import FoundTasks, check_found_once
 from orchestrator.store.memory_granting import MemoryGranting
 from orchestrator.store.memory_watching import MemoryWatching
 
 
-class MemoryTransaction:
+class MemoryTransaction(FoundTasks):
     """Implements `orchestrator.core.ports.Transaction`; undoes what it did when it is rolled back."""
 
     def __init__(self, books: Books) -> None:
@@ -166,6 +167,7 @@ class MemoryTransaction:
         self._undo.append(lambda: setattr(self._books.locks, "rows", kept))
 
     def insert_task(self, task: TaskEntity) -> None:
+        check_found_once(task, self._books.tasks.values())
         self.save_tasks([task])
 
     def open_task(self, command_id: str) -> TaskEntity | None:

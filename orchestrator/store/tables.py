@@ -239,6 +239,7 @@ async_task = sa.Table(
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("claimed_until", Instant),
+    sa.Column("found", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column(
         "stamp",  # set by every INSERT and UPDATE that is made from this table
         Counter,
@@ -264,6 +265,16 @@ sa.Index(
     _t.external_id,
     postgresql_where=_t.state != "Cleared",
     sqlite_where=_t.state != "Cleared",
+)
+_is_followed = sa.text("found AND state <> 'Cleared'")
+sa.Index(
+    "ix_async_task_found",  # one found task is one command, whoever finds it and however often
+    _t.system,
+    _t.scope,
+    _t.external_id,
+    unique=True,
+    postgresql_where=_is_followed,
+    sqlite_where=_is_followed,
 )
 sa.Index(
     "ix_async_task_wake_at",

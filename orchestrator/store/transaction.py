@@ -21,6 +21,7 @@ from orchestrator.core.entity import (
     touches_of,
 )
 from orchestrator.core.errors import ContendedError
+from orchestrator.core.ids import is_whole_id
 from orchestrator.core.ports import Blocker
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
@@ -269,6 +270,28 @@ class SqlTransaction:
         for chunk in chunks(tasks):
             rows = codec.json_rows(codec.task_row(one) for one in chunk)
             self._known.save_tasks.count(self._connection, {"rows": rows})
+
+    def starting(self, system: str, scope: str) -> set[str]:
+        columns = async_task.c
+        statement = sa.select(columns.verb).where(
+            columns.system == system,
+            columns.scope == scope,
+            columns.state == TaskState.INITIALIZING.value,
+            columns.external_id.is_(None),
+        )
+        return {row[0] for row in self._connection.execute(statement)}
+
+    def same_tasks(self, system: str, scope: str, ids: Collection[str]) -> list[TaskEntity]:
+        columns, found = async_task.c, list[TaskEntity]()
+        for chunk in chunks(list(ids)):
+            own = [one for one in chunk if is_whole_id(one)]
+            statement = sa.select(async_task).where(
+                columns.system == system,
+                columns.scope == scope,
+                sa.or_(columns.external_id.in_(chunk), columns.task_id.in_(own)),
+            )
+            found.extend(codec.to_task(row) for row in self._connection.execute(statement))
+        return found
 
     def remember_request(self, key: str, digest: str, command_id: str) -> tuple[str, str] | None:
         known = sa.select(idempotency_key.c.digest, idempotency_key.c.command_id).where(

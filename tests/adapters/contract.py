@@ -14,6 +14,7 @@ from orchestrator import (
     Adapter,
     AsyncTask,
     AsyncTaskRef,
+    FoundTask,
     Refused,
     TaskReport,
     TaskStatus,
@@ -199,7 +200,11 @@ class AdapterContract:
         ref = ref_of(slow_task())
         ref = known_as(ref, adapter.start(ref, again=False))
 
-        found = {one.external_id: one for one in adapter.discover(ref.scope)}
+        found = {
+            one.report.external_id: one.report
+            for one in adapter.discover(ref.scope)
+            if isinstance(one, FoundTask)
+        }
 
         assert found[ref.external_id].verb == ref.verb
         adapter.stop(ref)

@@ -11,7 +11,7 @@ import httpx
 import sqlalchemy as sa
 
 from orchestrator.api.ovirt.routes import API
-from orchestrator.core.asynctask import TaskStatus
+from orchestrator.core.asynctask import FoundTask, TaskReport, TaskStatus
 from orchestrator.store.tables import metadata, webhook_delivery
 from tests.api.served import Served
 
@@ -97,6 +97,16 @@ def resolve(world: World) -> Asked:
     task = world.task()
     world.house.stage.report(task, TaskStatus.LOST)
     return "operator", {"command_id": task}, {"outcome": "failed", "reason": "they are gone"}
+
+
+def clear(world: World) -> Asked:
+    name = f"their-{next(numbers)}"
+    report = TaskReport(system="gone", scope="s", external_id=name, status=TaskStatus.SUCCEEDED)
+    stage = world.house.stage
+    found = FoundTask(report=report, description=name)
+    stage.poller.adopter.adopt("gone", "s", [found], stage.clock.now())
+    items = world.operator.get(f"{V1}/commands", params={"external": name}).json()["items"]
+    return "operator", {"command_id": items[0]["id"]}, {"reason": "in the way"}
 
 
 def let_in(world: World) -> Asked:
@@ -213,6 +223,7 @@ ASKED: dict[tuple[str, str], Callable[[World], Asked]] = {
         {"reason": "again"},
     ),
     ("POST", f"{COMMAND}/skip"): skip,
+    ("POST", f"{COMMAND}/clear"): clear,
     ("POST", f"{COMMAND}/resolve"): resolve,
     ("PUT", f"{COMMAND}/grants/{{vendor}}"): let_in,
     ("DELETE", f"{COMMAND}/grants/{{vendor}}"): let_in_no_more,

@@ -38,6 +38,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("POST", f"{COMMAND}/stop"): STEER,
     ("POST", f"{COMMAND}/restart"): STEER,
     ("POST", f"{COMMAND}/skip"): STEER,
+    ("POST", f"{COMMAND}/clear"): STEER,
     ("POST", f"{COMMAND}/resolve"): STEER,
     ("GET", f"{COMMAND}/grants"): STEER,
     ("PUT", f"{COMMAND}/grants/{{vendor}}"): STEER,

@@ -10,6 +10,7 @@ from orchestrator import (
     AsyncTask,
     AsyncTaskRef,
     Command,
+    FoundTask,
     Locks,
     Outcome,
     Plan,
@@ -73,7 +74,9 @@ class Outside:
     def poll(self, scope: str, tasks: Collection[AsyncTaskRef]) -> Iterable[TaskReport]:
         return [self._report(one) for one in tasks]
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
         return [self._report(one) for one in self.tasks.values() if one.scope == scope]
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:

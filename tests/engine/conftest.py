@@ -14,6 +14,7 @@ from orchestrator.store.memory import MemoryStore
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.testing import Stage
 from tests.engine.acts import COMMANDS, Diary, Outside
+from tests.engine.shop import Paint, Shop, Turn
 
 Stages: TypeAlias = Callable[..., Stage]
 
@@ -53,3 +54,26 @@ def stages(request: pytest.FixtureRequest, diary: Diary, outside: Outside) -> It
 def stage(stages: Stages) -> Stage:
     """A stage with the commands of `acts`."""
     return stages()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """The system outside."""
+    return Shop()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def each_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    store = SqlStore(make_engine(request.getfixturevalue(f"{request.param}_url")))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def at_shop(each_store: Store, shop: Shop) -> Stage:
+    """A stage at the shop."""
+    return Stage((Turn, Paint), (shop,), store=each_store)

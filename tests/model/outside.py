@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orchestrator import Refused, TryAgain
-from orchestrator.core.asynctask import AsyncTaskRef, TaskReport, TaskStatus
+from orchestrator.core.asynctask import AsyncTaskRef, FoundTask, TaskReport, TaskStatus
 
 SYSTEM = "model"
 
@@ -62,7 +62,9 @@ class Outside:
         self.weather("answer")
         return reports
 
-    def discover(self, scope: str) -> Iterable[TaskReport]:
+    def discover(
+        self, scope: str, tasks: Collection[AsyncTaskRef] = ()
+    ) -> Iterable[TaskReport | FoundTask]:
         return [
             TaskReport(
                 system=SYSTEM, scope=scope, status=self.status(record), external_id=f"x-{task_id}"

@@ -16,7 +16,7 @@ from orchestrator.monitor.actions import actions
 from orchestrator.testing import Stage
 
 ROOT = root_id(7)
-VERBS = ("stop", "restart", "skip", "resolve")
+VERBS = ("stop", "restart", "skip", "clear", "resolve")
 # Statuses in which a command is past any verb, or that other phases than these do not go with.
 SITUATIONS = list(itertools.product(Status, Phase, (True, False)))
 

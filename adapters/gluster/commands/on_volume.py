@@ -6,7 +6,8 @@ The engine then starts it, ties it to its outside id, follows it, and stops it w
 
 from __future__ import annotations
 
-from adapters.gluster.commands.names import ClusterName, VolumeName, lock_volume
+from adapters.gluster.commands.names import ClusterName, VolumeName
+from adapters.gluster.found import lock_volume
 from orchestrator import Command, Locks
 
 

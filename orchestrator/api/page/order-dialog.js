@@ -3,8 +3,8 @@
 import { make, setText } from "./dom.js";
 import { count, hasEnded, shortened } from "./words.js";
 
-const TITLES = { stop: "Stop", restart: "Restart", skip: "Skip", resolve: "Resolve" };
-const NEEDS_REASON = new Set(["skip", "resolve"]);
+const TITLES = { stop: "Stop", restart: "Restart", skip: "Skip", clear: "Clear", resolve: "Resolve" };
+const NEEDS_REASON = new Set(["skip", "clear", "resolve"]);
 
 /** Gives {reason, outcome?, value?}, or null when it was called off. */
 export function askOrder(verb, commands) {
@@ -90,6 +90,7 @@ function consequence(verb, commands) {
   const hasParts = commands.some((one) => one.parts > 0);
   if (verb === "stop") return `It ends as stopped${hasParts ? ", with all below it" : ""}. What is running outside is stopped too, and what was done is undone.`;
   if (verb === "skip") return "The rest goes on without it. Look whether later steps need what it would have done.";
+  if (verb === "clear") return "The system outside forgets the task. Whoever began it may still want to look at it.";
   if (verb === "resolve") return "Your word is taken for what happened. Look at the outside system first.";
   return hasEnded(commands[0])
     ? "It begins anew where it failed: what was done and not undone stays done."

@@ -9,6 +9,7 @@ export const VERBS = {
   stop: { word: "Stop", done: "Stop ordered", refused: "only what has not ended can be stopped" },
   restart: { word: "Restart", done: "Restarted", refused: "only what failed, was stopped or is stuck can be restarted" },
   skip: { word: "Skip", done: "Skipped", refused: "only a part that has not begun, or is stuck, can be skipped" },
+  clear: { word: "Clear", done: "Clearing ordered", refused: "only the ended task of somebody else can be cleared" },
   resolve: { word: "Resolve", done: "Resolved", refused: "only what needs attention, or hangs after a stop, can be resolved" },
 };
 
@@ -24,7 +25,7 @@ export function verbButtons(onOrder, { all = false } = {}) {
   const show = (command) => {
     for (const [verb, button] of buttons) {
       const may = command.actions.includes(verb);
-      button.hidden = !may && !all;
+      button.hidden = !may && (!all || verb === "clear");
       button.disabled = !may;
       setAttribute(button, "aria-label", `${VERBS[verb].word} ${command.label}`);
       setAttribute(button, "title", may ? null : `${statusOf(command).word}: ${VERBS[verb].refused}`);

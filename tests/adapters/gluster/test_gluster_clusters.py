@@ -18,7 +18,7 @@ from adapters.gluster.clusters import Clusters
 from adapters.gluster.commands import CommitBricks, DrainBricks, RebalanceVolume, ShrinkVolume
 from adapters.gluster.gluster import Gluster
 from adapters.gluster.settings import GlusterSettings
-from orchestrator import Refused, TaskStatus, TryAgain, sequence
+from orchestrator import FoundTask, Refused, TaskStatus, TryAgain, sequence
 from tests.adapters.gluster.simulated import FIRST, Simulated, after, follow, stored, until
 
 
@@ -50,7 +50,11 @@ def test_a_command_goes_to_the_cluster_that_it_names(two: tuple[Simulated, Simul
     assert report.status is TaskStatus.SUCCEEDED
     assert len(list((away.state_dir / "tasks").glob("*.job"))) == 1
     assert list((home.state_dir / "tasks").glob("*.job")) == []
-    assert [one.external_id for one in gluster.discover("away")] == [report.external_id]
+    assert [
+        (one.report.external_id, one.locks)
+        for one in gluster.discover("away")
+        if isinstance(one, FoundTask)
+    ] == [(report.external_id, command.locks())]
     assert gluster.stop(after(task, report)) is None
     gluster.clear(after(task, report))
 

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.gluster.commands import CommitBricks, DrainBricks, RebalanceVolume
 from adapters.gluster.gluster import Gluster
-from orchestrator import Refused, TaskStatus
+from orchestrator import FoundTask, Refused, TaskStatus
 from tests.adapters.gluster.glusterd import RealCluster, real_cluster
 from tests.adapters.gluster.simulated import FIRST, Simulated, after, follow, stored
 from tests.adapters.gluster.test_gluster_simulator import NO
@@ -94,7 +94,8 @@ def test_a_volume_is_rebalanced_and_shrunk(real: RealCluster) -> None:
     assert rebalanced.status is TaskStatus.SUCCEEDED
     assert rebalanced.result["files"] >= len(filled) > 0
     assert drained.status is TaskStatus.SUCCEEDED
-    assert listed.external_id == drain.external_id
+    assert isinstance(listed, FoundTask)
+    assert listed.report.external_id == drain.external_id
     assert committed == [TaskStatus.SUCCEEDED] * 2
     assert real.files("b0") == set()
     assert len(real.files("b1") | real.files("b2")) == FILES

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.gluster.cli import GlusterCli
 from adapters.gluster.gluster import Gluster
-from orchestrator import TaskReport, TaskStatus, TryAgain
+from orchestrator import FoundTask, TaskReport, TaskStatus, TryAgain
 from tests.adapters.gluster.simulated import Simulated, after, follow, stored
 
 RUNNING = """\
@@ -84,7 +84,9 @@ def test_rate_and_time_left_are_told_when_gluster_tells_them() -> None:
     command = ["sh", "-c", script, "sh", LISTED, RUNNING, IN_WORDS]
     gluster = Gluster(GlusterCli(command, timeout=timedelta(seconds=15)))
 
-    (report,) = gluster.discover("gluster")
+    (found,) = gluster.discover("gluster")
+    assert isinstance(found, FoundTask)
+    report = found.report
 
     assert "3.3 files and 10.0 MB a second, 1:15:00 left" in (report.message or "")
     assert report.progress == 900 / (900 + 4500)

@@ -22,7 +22,7 @@ from adapters.vdsm.simulator.locks import ResourceLocks
 from adapters.vdsm.simulator.refusal import RefusalError
 from adapters.vdsm.simulator.tasks import MOST_QUEUED, TaskManager
 from adapters.vdsm.simulator.work import Effort, Work
-from orchestrator import TaskStatus
+from orchestrator import FoundTask, TaskStatus
 from tests.adapters.contract import eventually, known_as, ref_of, until_ended
 from tests.adapters.vdsm.simulator_process import SimulatorProcess
 from tests.adapters.vdsm.volumes import ended, new_volume
@@ -185,7 +185,11 @@ def test_what_was_cleared_in_the_instant_of_its_end_comes_back_as_a_ghost(
     assert not cleared & gone
     assert ghosts
     vdsm = simulator.adapter()
-    found = {one.external_id: one for one in vdsm.discover(str(POOL))}
+    found = {
+        one.report.external_id: one.report
+        for one in vdsm.discover(str(POOL))
+        if isinstance(one, FoundTask)
+    }
     assert {found[one].status for one in ghosts} == {TaskStatus.SUCCEEDED}
     vdsm.close()
 
