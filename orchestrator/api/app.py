@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 from anyio import to_thread
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
 from orchestrator.api import (
@@ -100,10 +100,10 @@ def make_app(
     app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)
     app.add_middleware(Gate, settings=chosen, metrics=metrics)
     answer_problems(app)
-    version_1 = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)])
+    # Routes are tried one after the other: what is asked most stands first, and no router in a router.
     for part in (
-        commands,
         external,
+        commands,
         grants,
         webhooks,
         feed,
@@ -112,8 +112,9 @@ def make_app(
         login,
         token_routes,
     ):
-        version_1.include_router(part.router)
-    app.include_router(version_1)
+        app.include_router(
+            part.router, prefix="/api/v1", dependencies=[Depends(refuse_unknown_words)]
+        )
     app.include_router(login.short_router)
     app.include_router(health.router)
     serve_ovirt(app, desk)

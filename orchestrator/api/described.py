@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.security import APIKeyCookie, HTTPBearer
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from orchestrator.api.login import asks_who
 from orchestrator.api.sessions import COOKIE
 
 PROBLEM = "Problem"
 METHODS = ("get", "put", "post", "delete", "patch")
-BEARER = HTTPBearer(scheme_name="bearer", description="a token", auto_error=False)
-SESSION = APIKeyCookie(
-    name=COOKIE, scheme_name="session", description="the page's session", auto_error=False
-)
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "a token"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "the page's session",
+    },
+}
 SAID = {
     400: "the body cannot be read, or is not JSON",
     401: "not logged in, or the token is not in force",
@@ -67,8 +73,28 @@ class DescribedApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_problems(super().openapi())
+            document = with_security(super().openapi(), self._secured())
+            self.openapi_schema = with_problems(document)
         return self.openapi_schema
+
+    def _secured(self) -> set[tuple[str, str]]:
+        """Gives the path and method of all that callers must be known for."""
+        return {
+            (str(one.path), method.lower())
+            for one in iter_route_contexts(self.routes)
+            if isinstance(one.original_route, APIRoute) and asks_who(one.original_route.dependant)
+            for method in one.methods or ()
+        }
+
+
+def with_security(document: dict[str, Any], secured: set[tuple[str, str]]) -> dict[str, Any]:
+    """Says how callers show who they are. (Were it a dependency of routes, each request would pay for it.)"""
+    document.setdefault("components", {})["securitySchemes"] = SECURITY
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if (path, method) in secured:
+                operation["security"] = [{name: []} for name in SECURITY]
+    return document
 
 
 def with_problems(document: dict[str, Any]) -> dict[str, Any]:

@@ -99,12 +99,15 @@ class Desk:
         return VendorMonitor(self.orchestrator.store, self.orchestrator.catalog, vendor)
 
 
-async def desk_of(
-    request: Request,
-) -> Desk:  # not a thread for each of what only looks something up
-    """Gives the desk of the app that the request came to."""
+def desk_at(request: Request) -> Desk:
+    """Gives the desk of the app that the request came to, or of the one transaction that the request is."""
     desk: Desk = getattr(request.state, "desk", None) or request.app.state.desk
     return desk
+
+
+async def desk_of(request: Request) -> Desk:
+    """Is `desk_at` as a dependency: not a thread for what only looks something up."""
+    return desk_at(request)
 
 
 AtDesk = Annotated[Desk, Depends(desk_of)]

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
 from typing_extensions import TypedDict
 
 from orchestrator.api.bodies import Cursor, Limit, Statuses, read_statuses
-from orchestrator.api.desk import AtDesk
+from orchestrator.api.desk import AtDesk, desk_at
 from orchestrator.api.login import Follower, Vendor
 from orchestrator.api.once import KeyedRoute
 from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registered, Registration
@@ -37,7 +38,7 @@ async def vendors_at(desk: AtDesk) -> Vendors:
     return Vendors(desk)
 
 
-async def life_of(if_match: Annotated[str | None, Header()] = None) -> Life:
+def life_of(if_match: str | None) -> Life:
     """Reads the attempt and the claim that a report is about. Raises BadInputError."""
     if if_match is None or if_match.strip() == "*":
         return ANY_LIFE
@@ -49,7 +50,7 @@ async def life_of(if_match: Annotated[str | None, Header()] = None) -> Life:
 
 
 ETAG = re.compile(r'(?:W/)?"(\d{1,9})(?:\.(\d{1,9}))?"', re.ASCII)
-LifeOf = Annotated[Life, Depends(life_of)]
+IfMatch = Annotated[str | None, Header()]
 CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"description": "it ended otherwise, was begun anew, or has not begun"}
 }
@@ -116,36 +117,39 @@ def show(task_id: str, response: Response, caller: Follower, vendors: AtCounter)
     return tagged(vendors.show(caller, task_id), response)
 
 
-@router.patch("/{task_id}", responses=CONFLICT)
-def report(
-    task_id: str,
-    news: News,
-    response: Response,
-    caller: Vendor,
-    vendors: AtCounter,
-    life: LifeOf = ANY_LIFE,
-) -> ExternalView:
+@router.patch("/{task_id}", responses=CONFLICT, response_model=ExternalView)
+async def report(
+    task_id: str, news: News, caller: Vendor, request: Request, if_match: IfMatch = None
+) -> Response:
     """Takes the news of a task.
 
     The same end again is accepted; another end, and news of an earlier life of the task, are a conflict.
     """
-    return tagged(vendors.report(caller, task_id, news, life), response)
+    vendors, life = Vendors(desk_at(request)), life_of(if_match)
+    return written(await to_thread.run_sync(vendors.report, caller, task_id, news, life))
 
 
-@router.post("/{task_id}/heartbeat", responses=CONFLICT)
-def heartbeat(
+@router.post("/{task_id}/heartbeat", responses=CONFLICT, response_model=ExternalView)
+async def heartbeat(
     task_id: str,
-    response: Response,
     caller: Vendor,
-    vendors: AtCounter,
-    life: LifeOf = ANY_LIFE,
+    request: Request,
+    if_match: IfMatch = None,
     _: Annotated[dict[str, str] | None, Body()] = None,
-) -> ExternalView:
+) -> Response:
     """Says that the task is being worked on; its lease runs anew.
 
     Look at `stop_requested` in the answer.
     """
-    return tagged(vendors.heartbeat(caller, task_id, life), response)
+    vendors, life = Vendors(desk_at(request)), life_of(if_match)
+    return written(await to_thread.run_sync(vendors.heartbeat, caller, task_id, life))
+
+
+def written(task: ExternalView) -> Response:
+    """Writes a task as the answer itself: what comes most often is not held to its shape each time."""
+    answer = JSONResponse(task)
+    tagged(task, answer)
+    return answer
 
 
 def tagged(task: ExternalView, response: Response) -> ExternalView:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from orchestrator.api.attempts import keys_of
-from orchestrator.api.described import BEARER, SESSION
-from orchestrator.api.desk import AtDesk
+from orchestrator.api.desk import AtDesk, desk_at
 from orchestrator.api.fields import Words
 from orchestrator.api.problems import NotLoggedInError
 from orchestrator.api.sessions import close_session, open_session, session_digest
@@ -20,13 +21,9 @@ from orchestrator.core.access import Caller, Permission, digest_of
 TOKEN_HINT = "send 'Authorization: Bearer TOKEN'; 'orchestrator token create' makes tokens"
 
 
-def caller_of(
-    request: Request,
-    desk: AtDesk,
-    _bearer: Annotated[object, Depends(BEARER)] = None,  # these two for the OpenAPI document
-    _session: Annotated[object, Depends(SESSION)] = None,
-) -> Caller:
+def caller_of(request: Request) -> Caller:
     """Gives who asks. Raises NotLoggedInError."""
+    desk = desk_at(request)
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         digest: str | None = digest_of(secret.strip())
@@ -41,19 +38,30 @@ def caller_of(
     return token.bearer()
 
 
-def _who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
-    async def check(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
-        caller.need(permission)
+@dataclass(frozen=True)
+class WhoMay:
+    """Lets in those with a permission. One dependency, and one way to a thread: every request pays for it."""
+
+    permission: Permission
+
+    async def __call__(self, request: Request) -> Caller:
+        """Gives who asks. Raises NotLoggedInError, NotAllowedError."""
+        caller = await to_thread.run_sync(caller_of, request)
+        caller.need(self.permission)
         return caller
 
-    return check
+
+def asks_who(dependant: Dependant) -> bool:
+    """Tells whether what has these dependencies is for callers who are known alone."""
+    below = dependant.dependencies
+    return any(isinstance(one.call, WhoMay) or asks_who(one) for one in below)
 
 
-Reader = Annotated[Caller, Depends(_who_may(Permission.READ))]
-Follower = Annotated[Caller, Depends(_who_may(Permission.READ_OWN))]
-Operator = Annotated[Caller, Depends(_who_may(Permission.OPERATE))]
-Vendor = Annotated[Caller, Depends(_who_may(Permission.REPORT))]
-Admin = Annotated[Caller, Depends(_who_may(Permission.ADMINISTER))]
+Reader = Annotated[Caller, Depends(WhoMay(Permission.READ))]
+Follower = Annotated[Caller, Depends(WhoMay(Permission.READ_OWN))]
+Operator = Annotated[Caller, Depends(WhoMay(Permission.OPERATE))]
+Vendor = Annotated[Caller, Depends(WhoMay(Permission.REPORT))]
+Admin = Annotated[Caller, Depends(WhoMay(Permission.ADMINISTER))]
 
 
 class WhoAmI(TypedDict):

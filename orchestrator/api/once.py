@@ -17,12 +17,11 @@ from typing import Any, TypeAlias
 
 from anyio import to_thread
 from fastapi import Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from orchestrator.api.described import KEY_HEADER as HEADER
-from orchestrator.api.desk import Desk, desk_of
-from orchestrator.api.login import caller_of
+from orchestrator.api.desk import Desk, desk_at
+from orchestrator.api.login import asks_who, caller_of
 from orchestrator.core.access import Caller
 from orchestrator.core.errors import BadInputError, ConflictError, UnavailableError
 from orchestrator.core.once import DoneBefore, Kept
@@ -50,8 +49,8 @@ class KeyedRoute(APIRoute):
             key = key_of(request)
             if key is None:
                 return await handle(request)
-            desk = await desk_of(request)
-            caller = await to_thread.run_sync(caller_of, request, desk)
+            desk = desk_at(request)
+            caller = await to_thread.run_sync(caller_of, request)
 
             async def carry(inner: Desk) -> Response:
                 request.state.desk = inner
@@ -64,11 +63,7 @@ class KeyedRoute(APIRoute):
 
 def is_keyed(route: APIRoute) -> bool:
     """Tells whether the route takes the header: it changes something, and asks who wants it."""
-    return bool(set(route.methods or ()) & set(WRITING)) and _asks_who(route.dependant)
-
-
-def _asks_who(dependant: Dependant) -> bool:
-    return any(one.call is caller_of or _asks_who(one) for one in dependant.dependencies)
+    return bool(set(route.methods or ()) & set(WRITING)) and asks_who(route.dependant)
 
 
 def key_of(request: Request) -> str | None:
