@@ -65,13 +65,17 @@ Admin = Annotated[Caller, Depends(WhoMay(Permission.ADMINISTER))]
 
 
 class WhoAmI(TypedDict):
-    """The caller, and what it may do: `read`, `read_own`, `operate`, `report`, `administer`, `act_for_others`."""
+    """The caller, and what it may do: `read`, `read_own`, `operate`, `report`, `administer`, `act_for_others`.
+
+    `cannot` says why it may order nothing, if so.
+    """
 
     name: str
     role: str
     vendor: str | None
     permissions: list[str]
     flower_url: str | None
+    cannot: str | None
 
 
 class LoginBody(BaseModel):
@@ -118,4 +122,5 @@ def _whoami(caller: Caller, desk: AtDesk) -> WhoAmI:
         "vendor": caller.vendor,
         "permissions": sorted(caller.permissions),
         "flower_url": desk.flower_url,
+        "cannot": caller.why_not(Permission.OPERATE),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -189,8 +189,10 @@ class Monitor:
         """Gives all registered workers and what they are working on."""
         rows, now = self._store.workers(), self._store.now()
         claimed = self._store.claimed_by([one.worker_id for one in rows]) if rows else []
-        claims = Counter(one.worker_id for one in claimed)
-        return [views.worker_view(one, now, claims[one.worker_id]) for one in rows]
+        by_worker: dict[str | None, list[CommandEntity]] = defaultdict(list)
+        for one in claimed:
+            by_worker[one.worker_id].append(one)
+        return [views.worker_view(one, now, by_worker[one.worker_id]) for one in rows]
 
     def check(self) -> Check:
         """Gives what nobody would find in a list: rows that cannot be read, verbs that do not heed a stop.
@@ -275,9 +277,9 @@ class Monitor:
 
 
 def forbid(view: CommandView, why: str) -> None:
-    """Has a view say that who looks may order nothing, and why."""
-    verbs = [*view["actions"], *view["refused"]]
-    view["actions"], view["refused"] = [], dict.fromkeys(verbs, why)
+    """Has a view say that who looks may order nothing, and why; what nobody may now keeps its own reason."""
+    view["refused"] = {**dict.fromkeys(view["actions"], why), **view["refused"]}
+    view["actions"] = []
 
 
 def cursor_number(cursor: str | None) -> int:

@@ -173,8 +173,15 @@ class EventPage(TypedDict):
     next_cursor: str | None
 
 
+class Running(TypedDict):
+    """A command that a worker is working on."""
+
+    id: str
+    label: str
+
+
 class WorkerView(TypedDict):
-    """A process that runs verbs or schedules; `claims` counts the commands it is working on."""
+    """A process that runs verbs or schedules; `claims` counts what it is working on, `running` names the first."""
 
     worker_id: str
     name: str
@@ -186,6 +193,7 @@ class WorkerView(TypedDict):
     alive: bool
     kinds: list[str]
     claims: int
+    running: list[Running]
 
 
 class KindView(TypedDict):

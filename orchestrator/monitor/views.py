@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -22,6 +22,8 @@ from orchestrator.monitor.shapes import (
     TroubleView,
     WorkerView,
 )
+
+MOST_RUNNING = 10  # of what a worker is working on: enough to go there
 
 
 @overload
@@ -199,7 +201,7 @@ def deed_view(deed: Deed) -> DeedView:
     }
 
 
-def worker_view(row: WorkerRow, now: datetime, claims: int) -> WorkerView:
+def worker_view(row: WorkerRow, now: datetime, claimed: Sequence[CommandEntity]) -> WorkerView:
     """Gives a worker."""
     return {
         "worker_id": row.worker_id,
@@ -211,5 +213,8 @@ def worker_view(row: WorkerRow, now: datetime, claims: int) -> WorkerView:
         "alive_until": instant(row.alive_until),
         "alive": row.alive_until > now,
         "kinds": list(row.kinds),
-        "claims": claims,
+        "claims": len(claimed),
+        "running": [
+            {"id": one.command_id, "label": one.label or one.kind} for one in claimed[:MOST_RUNNING]
+        ],
     }

@@ -61,6 +61,7 @@ def test_everybody_is_told_who_they_are(viewer: httpx.Client, admin: httpx.Clien
         "vendor": None,
         "permissions": ["read", "read_own"],
         "flower_url": None,
+        "cannot": "'victor' has the role viewer; to operate takes the role admin or operator",
     }
     assert admin.get(f"{API}/whoami").json()["permissions"] == [
         "act_for_others",

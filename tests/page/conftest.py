@@ -94,6 +94,7 @@ def open_page(browser: Browser, scene: Scene, complaints: list[str]) -> Iterator
         dark: bool = False,
         token: str | None = scene.token,
         site: Site = scene.site,
+        at: str | None = None,
     ) -> Page:
         context = browser.new_context(
             viewport=ViewportSize(width=width, height=height),
@@ -102,7 +103,9 @@ def open_page(browser: Browser, scene: Scene, complaints: list[str]) -> Iterator
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         if token:
-            assert context.request.post(site.url + "/api/v1/session", data={"token": token}).ok
+            assert context.request.post(
+                (at or site.url) + "/api/v1/session", data={"token": token}
+            ).ok
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: _hear(message.text, complaints))

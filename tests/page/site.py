@@ -37,11 +37,17 @@ class Site:
 
     def __init__(self, store: SqlStore, url: str) -> None:
         self.url = url
+        self.app: Any = None
         self.stage = Stage(ALL, (Hosts(),), store=store)
         self.tokens = SqlTokens(store)
         self.lock = threading.Lock()
         self.back = timedelta(0)
         self._set_clock()
+
+    def listeners(self) -> int:
+        """Gives how many listen to the feed."""
+        listeners: int = self.app.state.desk.feed.listeners
+        return listeners
 
     def token(self, name: str, role: Role = Role.OPERATOR) -> str:
         """Makes a token."""
@@ -105,7 +111,9 @@ def serve(app: Any, port: int) -> Served:
 
 
 @contextmanager
-def running_site(directory: Path, port: int | None = None) -> Iterator[Site]:
+def running_site(
+    directory: Path, port: int | None = None, *, beat_s: float = 5.0
+) -> Iterator[Site]:
     """Runs a site whose stage plays on by itself, so that verbs ordered on the page take effect."""
     port = port or free_port()
     url = f"sqlite:///{directory / 'site.db'}"
@@ -117,10 +125,11 @@ def running_site(directory: Path, port: int | None = None) -> Iterator[Site]:
         tokens=site.tokens,
         webhooks_book=SqlWebhooks(store),
         requests=SqlRequests(store),
-        settings=ApiSettings(feed_interval_s=0.05),
+        settings=ApiSettings(feed_interval_s=0.05, keep_alive_s=beat_s),
         flower_url="http://127.0.0.1:5555/",
         queues=lambda: {"orchestrator": 2},
     )
+    site.app = app
     served = serve(app, port)
     over = threading.Event()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from tests.page.conftest import OpenPage, Scene
 from tests.page.reading import row
 from tests.page.site import running_site
 from tests.page.works import Note, Work
-from tests.services import free_port
+from tests.services import free_port, until
 
 
 def test_who_is_unknown_signs_in_with_a_token(scene: Scene, open_page: OpenPage) -> None:
@@ -42,10 +46,89 @@ def test_who_may_only_look_is_told_so(scene: Scene, open_page: OpenPage, viewer_
     command_id = scene.site.submit(Work(text="Not for viewers"), owner="alice")
     page = open_page("/?q=viewers", token=viewer_token)
 
-    row(page, command_id).get_by_role("button", name="Stop").click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    stop = row(page, command_id).get_by_role("button", name="Stop")
 
-    expect(page.locator(".note")).to_contain_text("'victor' has the role viewer")
+    expect(stop).to_be_disabled()
+    expect(stop).to_have_attribute("title", re.compile("'victor' has the role viewer"))
+    expect(row(page, command_id).get_by_role("button", name="Restart")).to_be_hidden()
+    expect(row(page, command_id).get_by_role("checkbox")).to_be_hidden()
+
+
+def test_a_frozen_api_is_seen_by_its_silence(tmp_path: Path, open_page: OpenPage) -> None:
+    port = free_port()
+    apart = subprocess.Popen(
+        [sys.executable, "-m", "tests.page.apart", str(tmp_path), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert apart.stdin
+    assert apart.stdout
+    with apart:
+        try:
+            token = apart.stdout.readline().strip()
+            page = open_page(
+                f"http://127.0.0.1:{port}/", token=token, at=f"http://127.0.0.1:{port}"
+            )
+            expect(page.locator(".live")).to_have_text("Live")
+
+            apart.send_signal(signal.SIGSTOP)
+            expect(page.locator(".live")).to_have_text(re.compile(r"^Last news \d+s ago$"))
+            expect(page.locator(".live")).to_have_attribute("data-state", "silent")
+
+            apart.send_signal(signal.SIGCONT)
+            expect(page.locator(".live")).to_have_text("Live")
+        finally:
+            apart.kill()
+
+
+def test_the_seventh_tab_loads_too_and_all_are_told(scene: Scene, open_page: OpenPage) -> None:
+    first = open_page("/?q=seventh")
+    tabs = [first, *(first.context.new_page() for _ in range(6))]
+    for tab in tabs[1:]:
+        tab.goto(f"{scene.site.url}/?q=seventh")
+    for tab in tabs:
+        expect(tab.locator(".live")).to_have_text("Live")
+
+    submitted = scene.site.submit(Note(text="For the seventh tab"), owner="alice")
+
+    for tab in (tabs[0], tabs[-1]):
+        tab.bring_to_front()
+        expect(row(tab, submitted)).to_be_visible()
+    until(lambda: scene.site.listeners() <= 3, what="one stream serves all tabs of a browser")
+
+
+def test_signing_out_ends_the_session_for_every_tab(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page("/")
+    other = page.context.new_page()
+    other.goto(scene.site.url)
+    expect(other.locator(".live")).to_have_text("Live")
+
+    page.bring_to_front()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_focused()
+    other.bring_to_front()
+
+    expect(other.get_by_label("Token")).to_be_visible()
+
+
+def test_a_revoked_token_ends_what_is_open(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page("/", token=scene.site.token("short-lived"))
+    expect(page.locator(".live")).to_have_text("Live")
+
+    scene.site.tokens.revoke("short-lived")
+    scene.site.submit(Note(text="After the end"), owner="alice")
+
+    expect(page.get_by_label("Token")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 800, 1360])
+def test_name_and_sign_out_are_there_at_every_width(open_page: OpenPage, width: int) -> None:
+    page = open_page("/", width=width)
+
+    expect(page.get_by_text("alice · operator")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_page_says_that_the_api_is_away_and_comes_back(
@@ -62,9 +145,6 @@ def test_the_page_says_that_the_api_is_away_and_comes_back(
 
     with running_site(tmp_path, port) as site:
         second = site.submit(Note(text="After the fall"), owner="alice")
-        page.get_by_label("Token").fill(site.token("bob"))  # sessions do not outlive this process
-        page.get_by_role("button", name="Sign in").click()
-
         expect(row(page, second)).to_be_visible()
         expect(page.locator("#banner")).to_be_hidden()
         expect(page.locator(".live")).to_have_text("Live")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -9,7 +11,7 @@ from orchestrator import TaskStatus
 from orchestrator.testing import FakeVendors
 from tests.page.conftest import OpenPage, Scene
 from tests.page.reading import open_parts, row
-from tests.page.works import MoveDisk, Note, Rebalance, Work
+from tests.page.works import MoveDisk, Nightly, Note, Rebalance, Work
 
 
 def test_each_root_stands_there_with_its_status_in_words(scene: Scene, open_page: OpenPage) -> None:
@@ -172,3 +174,44 @@ def test_a_phone_sees_the_list_without_scrolling_sideways(
     expect(page.get_by_text("Create snapshot").first).to_be_visible()
 
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_stuck_part_raises_its_root_to_the_top(scene: Scene, open_page: OpenPage) -> None:
+    root = scene.site.submit(Nightly(vm="vm-stuck"), owner="pinned")
+    for number in range(3):
+        scene.site.submit(Note(text=f"Younger {number}"), owner="pinned")
+    page = open_page("/?q=owner:pinned")
+
+    first = page.locator(".row").first
+    expect(first).to_have_attribute("data-id", root)
+    expect(first.locator(".word")).to_have_text("Needs attention")
+    expect(first.locator(".about")).to_contain_text("▲ Back up vm-stuck: no space is left")
+    expect(page.get_by_role("button", name="Needs attention 1")).to_have_attribute("data-alarm", "")
+    expect(page.get_by_role("button", name="All 4")).to_be_visible()
+    expect(page).to_have_title("▲ 1 · Commands · Orchestrator")
+
+
+def test_the_dialog_says_what_it_would_do(scene: Scene, open_page: OpenPage) -> None:
+    root = scene.site.submit(MoveDisk(vm="vm-foreseen"), owner="alice")
+    page = open_page("/?q=vm-foreseen")
+
+    row(page, root).get_by_role("button", name="Stop").click()
+
+    effect = page.get_by_role("dialog").locator(".effect")
+    expect(effect).to_contain_text("frees 1 lock")
+    expect(effect).to_contain_text("asks host-1 to stop")
+
+
+def test_all_that_match_are_ordered_at_once(scene: Scene, open_page: OpenPage) -> None:
+    ids = [scene.site.submit(Work(text=f"Many {one}"), owner="many") for one in range(105)]
+    page = open_page("/?q=owner:many")
+    row(page, ids[-1]).get_by_role("checkbox").check()
+
+    page.get_by_role("button", name="Choose all 105 that match").click()
+    page.get_by_role("button", name="Stop chosen").click()
+    expect(page.get_by_role("dialog").locator(".effect")).to_contain_text("105 commands would take")
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+
+    expect(page.locator(".note").first).to_have_text(re.compile("^Stop ordered: 105 commands"))
+    stopped = [scene.site.stage.orchestrator.get(one) for one in ids]
+    assert all(one.stopping or one.status.is_final for one in stopped)

@@ -76,6 +76,15 @@ class StuckEnd(Command, kind="vm.backup", label="Back up {vm}"):
         raise Refused("no space is left on the backup target; the snapshot is still there")
 
 
+class Nightly(Command, kind="vm.nightly", label="Nightly care of {vm}"):
+    """A part of it gets stuck."""
+
+    vm: str
+
+    def plan(self) -> Plan:
+        return sequence(Note(text="Freeze"), StuckEnd(vm=self.vm), Note(text="Thaw"))
+
+
 class MoveDisk(Command, kind="disk.live_migrate", label="Live move of disk {vm}"):
     """Moves a disk while its VM runs; with `error`, starting the mirror fails."""
 
@@ -142,4 +151,15 @@ class Inventory(Command, kind="host.inventory", label="Inventory of {hosts} host
         return parallel(*(Note(text=f"Ask host {one + 1:05d}") for one in range(self.hosts)))
 
 
-ALL = (Note, Work, Refusing, Stubborn, StuckEnd, MoveDisk, Rebalance, RapidClone, Inventory)
+ALL = (
+    Note,
+    Work,
+    Nightly,
+    Refusing,
+    Stubborn,
+    StuckEnd,
+    MoveDisk,
+    Rebalance,
+    RapidClone,
+    Inventory,
+)

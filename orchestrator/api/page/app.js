@@ -9,6 +9,7 @@ import { Notices } from "./notices.js";
 import { Pace } from "./pace.js";
 import { Shell } from "./shell.js";
 import { SignIn, signInByLink } from "./sign-in.js";
+import { sayWhyNot } from "./verbs.js";
 import { WorkersView } from "./workers-view.js";
 
 const RETRY_MS = 3000;
@@ -36,10 +37,15 @@ class App {
     addEventListener("popstate", () => this.#route());
     document.addEventListener("click", (event) => this.#follow(event));
     document.addEventListener("visibilitychange", () => this.#pace.pause(this.#isHeld()));
-    setInterval(() => document.hidden || this.#view?.tick?.(), TICK_MS);
+    setInterval(() => document.hidden || this.#tick(), TICK_MS);
     this.#route();
     this.#feed.open();
     this.#introduce();
+  }
+
+  #tick() {
+    this.#shell.silent(this.#feed.silenceMs);
+    this.#view?.tick?.();
   }
 
   /** Shows another address of this page. */
@@ -53,6 +59,11 @@ class App {
     this.#notices.notify(text, tone);
   }
 
+  /** Draws again what is known, after something was changed by hand. */
+  redraw() {
+    this.#view.redraw?.();
+  }
+
   /** Shows the present state at once. */
   refresh() {
     this.#all = true;
@@ -61,7 +72,9 @@ class App {
 
   async #introduce() {
     try {
-      this.#shell.greet(await api.whoami());
+      const person = await api.whoami();
+      sayWhyNot(person.cannot);
+      this.#shell.greet(person);
     } catch (problem) {
       if (problem.status === 401) this.#signIn();
     }

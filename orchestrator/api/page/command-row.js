@@ -3,7 +3,7 @@
 import { verbButtons } from "./verbs.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { ProgressBar, StatusMark } from "./status-mark.js";
-import { duration, elapsed, hasEnded, shortened } from "./words.js";
+import { clock, duration, elapsed, hasEnded, shortened } from "./words.js";
 
 // In these statuses the message is why one looks.
 const TELLING = new Set(["failed", "needs_attention", "delayed", "blocked"]);
@@ -19,6 +19,7 @@ export class CommandRow {
   #progress = new ProgressBar();
   #owner = cell("owner");
   #worker = cell("worker");
+  #started = cell("started");
   #duration = cell("duration");
   #buttons;
   #command = null;
@@ -36,6 +37,7 @@ export class CommandRow {
       cell("done", this.#progress.element),
       this.#owner,
       this.#worker,
+      this.#started,
       this.#duration,
       cell("actions", this.#buttons.element),
     );
@@ -59,6 +61,8 @@ export class CommandRow {
     setText(this.#owner, depth === 0 ? (command.owner ?? "") : "");
     setText(this.#worker, hasEnded(command) && depth === 0 ? "" : (command.worker ?? ""));
     setAttribute(this.#worker, "title", command.worker);
+    setText(this.#started, command.start_time ? clock(command.start_time) : "");
+    setAttribute(row, "data-stuck", depth === 0 && command.stuck > 0);
     this.#buttons.show(command);
     this.#showPick(command, isPicked);
     this.tick();
@@ -76,18 +80,19 @@ export class CommandRow {
     setAttribute(this.#link, "title", command.label);
     setAttribute(this.#link, "href", `/commands/${command.id}`);
     setText(this.#about, about(command));
-    setAttribute(this.#about, "title", command.message);
+    setAttribute(this.#about, "title", command.stuck_part?.message ?? command.message);
   }
 
   #showPick(command, isPicked) {
-    const canStop = command.actions.includes("stop");
     this.#pick.checked = isPicked;
-    this.#pick.hidden = !canStop && !isPicked;
+    this.#pick.hidden = !command.actions.length && !isPicked;
     setAttribute(this.#pick, "aria-label", `Choose ${command.label}`);
   }
 }
 
 function about(command) {
+  const stuck = command.stuck_part;
+  if (stuck && stuck.id !== command.id) return `▲ ${shortened(stuck.label)}: ${shortened(stuck.message ?? "nobody can say how it came out")}`;
   const facts = [];
   if (command.parts) facts.push(`${command.mode === "parallel" ? "∥" : "→"} ${command.parts}`);
   if (command.parent_id === null && command.entity && !command.label.includes(command.entity.split(":").pop())) {

@@ -29,7 +29,7 @@ export class CommandView {
   constructor(app, id) {
     this.#app = app;
     this.#id = id;
-    const onOrder = (verb, command) => order(app, verb, [command]);
+    const onOrder = (verb, command) => order(app, verb, command);
     this.#head = new CommandHead({ onOrder, notify: (text) => app.notify(text) });
     this.#timeline = new Timeline((command) => this.#choose(command.id));
     this.#inspector = new Inspector({ onOrder });

@@ -7,21 +7,23 @@ import { readFilter } from "./filter.js";
 import { Forest } from "./forest.js";
 import { ListBar } from "./list-bar.js";
 import { TreeKeys } from "./tree-keys.js";
-import { order } from "./verbs.js";
+import { order, orderMany } from "./verbs.js";
 import { count } from "./words.js";
 import { WindowList } from "./window-list.js";
 
 const PAGE = 100;
 const MOST_SINGLE = 10;
-const HEADINGS = ["Command", "Status", "Progress", "Owner", "Worker", "Duration", "Actions"];
+const MOST_PINNED = 20;
+const HEADINGS = ["Command", "Status", "Progress", "Owner", "Worker", "Started", "Duration", "Actions"];
 
 export class CommandsView {
   tab = "commands";
-  title = "Commands · Orchestrator";
   scroll = 0;
   #app;
   #forest = new Forest();
   #picked = new Map();
+  #isAllPicked = false;
+  #attention = 0;
   #cursor = null;
   #total = null;
   #isLoading = false;
@@ -39,7 +41,8 @@ export class CommandsView {
     this.#bar = new ListBar({
       onFilter: () => this.#filterChanged(),
       onOpenAll: (isOpen) => this.#openAll(isOpen),
-      onStop: () => this.#stopPicked(),
+      onOrder: (verb) => this.#orderPicked(verb),
+      onPickAll: () => this.#pickAll(),
       onUnpick: () => this.#unpick(),
     });
     this.#grid = make(
@@ -57,6 +60,10 @@ export class CommandsView {
     });
     this.#keys = new TreeKeys(this.#grid, this.#list, { toggle: (command, isOpen) => this.#toggle(command, isOpen), go: (path) => app.go(path) });
     addEventListener("scroll", () => this.#nearEnd(), { passive: true });
+  }
+
+  get title() {
+    return `${this.#attention ? `▲ ${this.#attention} · ` : ""}Commands · Orchestrator`;
   }
 
   enter() {
@@ -80,11 +87,13 @@ export class CommandsView {
     const query = this.#query();
     const page = await api.commands({ ...query, limit: PAGE });
     if (JSON.stringify(query) !== JSON.stringify(this.#query())) return; // somebody typed on: another is due
-    this.#forest.takeFirstPage(page.items, Boolean(page.next_cursor));
+    this.#attention = page.counts?.needs_attention ?? 0;
+    const stuck = await this.#findStuck(query);
+    this.#forest.takeFirstPage(page.items, Boolean(page.next_cursor), stuck);
     if (this.#forest.roots.length <= page.items.length) this.#cursor = page.next_cursor;
     this.#total = page.total;
     this.#isFirst = false;
-    this.#bar.count(page.counts ?? {});
+    this.#bar.count(page.counts ?? {}, page.total);
     this.#draw();
     const fresh = new Set(page.items.map((one) => one.id));
     await Promise.all([this.#forest.refresh(changed), this.#refreshOthers(changed, fresh)]);
@@ -93,9 +102,16 @@ export class CommandsView {
 
   fail(problem) {
     this.#isFirst = false;
-    this.#forest.takeFirstPage([], false);
+    this.#forest.takeFirstPage([], false, []);
     this.#draw();
     this.#bare(problem.status === 403 ? "You may not see this" : "This could not be shown", problem.message);
+  }
+
+  // What needs attention comes first, however old it is.
+  async #findStuck(query) {
+    if (!this.#attention || query.status) return [];
+    const page = await api.commands({ ...query, status: "needs_attention", limit: MOST_PINNED });
+    return page.items;
   }
 
   // Roots beyond the first page are looked at one by one, those in sight only.
@@ -144,7 +160,7 @@ export class CommandsView {
     return new CommandRow({
       toggle: (command) => this.#toggle(command),
       pick: (command, isPicked) => this.#pick(command, isPicked),
-      order: (verb, command) => order(this.#app, verb, [command]),
+      order: (verb, command) => order(this.#app, verb, command),
     }).element;
   }
 
@@ -189,16 +205,34 @@ export class CommandsView {
   #pick(command, isPicked) {
     if (isPicked) this.#picked.set(command.id, command);
     else this.#picked.delete(command.id);
-    this.#bar.picked(this.#picked.size);
+    this.#isAllPicked = false;
+    this.#bar.picked(this.#picked.size, this.#total);
   }
 
-  async #stopPicked() {
-    if (await order(this.#app, "stop", [...this.#picked.values()])) this.#unpick();
+  // All that match, those that are not loaded included: the server finds them again by the filter.
+  #pickAll() {
+    for (const root of this.#forest.roots) if (root.actions.length) this.#picked.set(root.id, root);
+    this.#isAllPicked = true;
+    this.#bar.picked(this.#total, this.#total);
+    this.#draw();
+  }
+
+  async #orderPicked(verb) {
+    const ids = [...this.#picked.keys()];
+    const { limit: _, ...query } = this.#query();
+    if (query.status) query.status = query.status.split(",");
+    const target = this.#isAllPicked ? { query } : { ids };
+    if (await orderMany(this.#app, verb, target, this.#isAllPicked ? this.#total : ids.length)) this.#unpick();
   }
 
   #unpick() {
     this.#picked.clear();
+    this.#isAllPicked = false;
     this.#bar.picked(0);
+    this.#draw();
+  }
+
+  redraw() {
     this.#draw();
   }
 

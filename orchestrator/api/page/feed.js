@@ -1,53 +1,79 @@
-// Listens to the feed of changes, and comes back by itself after every loss of the connection.
+// Listens to the feed of changes: with the other tabs of the browser where that is possible, or else alone.
 
-import { api } from "./api.js";
+import { FeedSource } from "./feed-source.js";
 
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
+const MISSED_BEATS = 2;
+const GRACE_MS = 1000;
 
 /**
- * The live connection. Sends `change` events (detail: the change) and `state` events (detail: true while
- * it is live). A lost connection is resumed after the last change seen, so none is missed.
+ * What comes from the feed. Sends `change` events (detail: the change) and `state` events (detail: true while
+ * it is live). `silenceMs` is how long nothing at all was heard, once that is more than it should be, or null.
  */
 export class Feed extends EventTarget {
-  #source = null;
-  #last = null;
-  #timer = null;
-  #wait = FIRST_WAIT_MS;
+  #line;
+  #heardAt = null;
+  #beatMs = null;
   isLive = false;
 
+  constructor() {
+    super();
+    const onTold = (news) => this.#take(news);
+    try {
+      this.#line = new SharedLine(onTold, () => this.#goAlone(onTold));
+    } catch {
+      this.#line = new FeedSource(onTold); // the browser has no shared workers
+    }
+    addEventListener("pagehide", () => this.close());
+    addEventListener("pageshow", (event) => event.persisted && this.open());
+  }
+
   open() {
-    this.close();
-    const source = new EventSource(api.feedPath(this.#last));
-    source.addEventListener("open", () => this.#turn(true));
-    source.addEventListener("change", (event) => this.#take(event));
-    source.addEventListener("error", () => this.#lost());
-    this.#source = source;
+    this.#line.open();
   }
 
   close() {
-    clearTimeout(this.#timer);
-    this.#source?.close();
-    this.#source = null;
+    this.#line.close();
+    this.#heardAt = null;
   }
 
-  #take(event) {
-    if (event.lastEventId) this.#last = event.lastEventId;
-    this.dispatchEvent(new CustomEvent("change", { detail: JSON.parse(event.data) }));
+  get silenceMs() {
+    if (!this.isLive || this.#heardAt === null || this.#beatMs === null) return null;
+    const silence = performance.now() - this.#heardAt;
+    return silence > MISSED_BEATS * this.#beatMs + GRACE_MS ? silence : null;
   }
 
-  // The browser tries again after a broken connection, but never after an error answer such as 503:
-  // so every loss is treated alike, by our own clock.
-  #lost() {
-    this.close();
-    this.#turn(false);
-    this.#timer = setTimeout(() => this.open(), this.#wait);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+  #take(news) {
+    this.#heardAt = performance.now();
+    this.#beatMs = news.beatMs ?? this.#beatMs;
+    if (news.change) this.dispatchEvent(new CustomEvent("change", { detail: news.change }));
+    if (news.isLive === undefined) return;
+    this.isLive = news.isLive;
+    this.dispatchEvent(new CustomEvent("state", { detail: news.isLive }));
   }
 
-  #turn(isLive) {
-    if (isLive) this.#wait = FIRST_WAIT_MS;
-    this.isLive = isLive;
-    this.dispatchEvent(new CustomEvent("state", { detail: isLive }));
+  #goAlone(onTold) {
+    this.#line = new FeedSource(onTold);
+    this.#line.open();
+  }
+}
+
+/** The connection that a shared worker holds; calls `onBroken()` when that cannot be started. */
+class SharedLine {
+  #port;
+
+  constructor(onTold, onBroken) {
+    const worker = new SharedWorker("/static/feed-worker.js", { type: "module", name: "orchestrator feed" });
+    worker.addEventListener("error", onBroken, { once: true });
+    this.#port = worker.port;
+    this.#port.addEventListener("message", (event) => onTold(event.data));
+    this.#port.start();
+  }
+
+  open() {
+    this.#port.postMessage("open");
+  }
+
+  close() {
+    this.#port.postMessage("close");
   }
 }

@@ -10,6 +10,7 @@ export class Forest {
   roots = [];
   shelf = new Shelf();
   #opened = new Set();
+  #pinned = new Set(); // ids that stand first, wherever their time would put them
   #shut = new Set();
 
   isOpen(command, depth) {
@@ -32,12 +33,15 @@ export class Forest {
     for (const root of this.roots) this.shut(root.id);
   }
 
-  /** Takes the first page anew: what it covers is replaced, what was loaded beyond it stays. */
-  takeFirstPage(items, hasMore) {
+  /** Takes the first page anew: what it covers is replaced, what was loaded beyond it stays, `pinned` comes before all. */
+  takeFirstPage(items, hasMore, pinned) {
+    const first = new Set(pinned.map((one) => one.id));
     const fresh = new Set(items.map((one) => one.id));
     const edge = items.at(-1)?.created_at ?? "";
-    const beyond = hasMore ? this.roots.filter((one) => !fresh.has(one.id) && one.created_at < edge) : [];
-    this.roots = [...items, ...beyond];
+    const isBeyond = (one) => !fresh.has(one.id) && !this.#pinned.has(one.id) && one.created_at < edge;
+    const beyond = hasMore ? this.roots.filter(isBeyond) : [];
+    this.#pinned = first;
+    this.roots = [...pinned, ...[...items, ...beyond].filter((one) => !first.has(one.id))];
     this.shelf.forget(new Set(this.roots.map((one) => one.id)));
   }
 

@@ -1,6 +1,7 @@
 // The bar above the list: title, chips with counts, the filter box, and what to do with the chosen rows.
 
 import { fill, make, setAttribute, setText } from "./dom.js";
+import { VERBS } from "./verbs.js";
 import { ACTIVE, STATUSES, count } from "./words.js";
 
 const TYPING_MS = 250;
@@ -13,11 +14,12 @@ const CHIPS = [
   ["succeeded", "Succeeded", ["succeeded"]],
 ];
 
-/** The bar; calls onFilter(), onOpenAll(isOpen), onStop() and onUnpick(). */
+/** The bar; calls onFilter(), onOpenAll(isOpen), onOrder(verb), onPickAll() and onUnpick(). */
 export class ListBar {
   #on;
   #chips = new Map();
   #status = "";
+  #everything = null;
   #timer = null;
   #box = make("input", {
     class: "field filter", type: "search", placeholder: "Filter: words, owner:alice, status:failed ( / )", "aria-label": "Filter",
@@ -26,6 +28,7 @@ export class ListBar {
   #openAll = make("button", { class: "button", type: "button" }, "Open all");
   #bulk = make("div", { class: "bulk", role: "region", "aria-label": "Chosen commands", hidden: true });
   #bulkText = make("span");
+  #pickAll = make("button", { class: "link", type: "button", onclick: () => this.#on.onPickAll() });
   #slash = (event) => this.#onSlash(event);
 
   constructor(on) {
@@ -36,7 +39,8 @@ export class ListBar {
     fill(
       this.#bulk,
       this.#bulkText,
-      make("button", { class: "button", type: "button", onclick: () => on.onStop() }, "Stop chosen"),
+      this.#pickAll,
+      Object.entries(VERBS).filter(([, { isRare }]) => !isRare).map(([verb, { word }]) => make("button", { class: "button", type: "button", onclick: () => on.onOrder(verb) }, `${word} chosen`)),
       make("button", { class: "button", type: "button", onclick: () => on.onUnpick() }, "Clear"),
     );
     const chips = make("div", { class: "chips", role: "group", "aria-label": "Status" }, CHIPS.map((one) => this.#makeChip(one)));
@@ -82,18 +86,23 @@ export class ListBar {
   }
 
   /** Shows how many commands stand where. */
-  count(counts) {
+  count(counts, total) {
+    if (!this.#status) this.#everything = total; // a root of which a part is stuck counts in two statuses
     const sum = (statuses) => statuses.reduce((total, status) => total + (counts[status] ?? 0), 0);
     for (const [name, text, statuses] of CHIPS) {
       const chip = this.#chips.get(name);
-      setText(chip, `${text} ${sum(statuses ?? Object.keys(STATUSES)).toLocaleString("en")}`);
+      const number = statuses ? sum(statuses) : (this.#everything ?? sum(Object.keys(STATUSES)));
+      setText(chip, `${text} ${number.toLocaleString("en")}`);
       setAttribute(chip, "data-alarm", name === "needs_attention" && sum(statuses) > 0);
     }
   }
 
-  picked(number) {
+  /** Shows how many are chosen, and offers all `matching`, where there is a filter that finds more. */
+  picked(number, matching) {
     this.#bulk.hidden = number === 0;
     setText(this.#bulkText, `${count(number, "command")} chosen`);
+    this.#pickAll.hidden = !this.isFiltering || !(matching > number);
+    setText(this.#pickAll, `Choose all ${(matching ?? 0).toLocaleString("en")} that match`);
   }
 
   #makeChip([name, text]) {

@@ -1,30 +1,34 @@
 // Asks before a verb is carried out: what it will do, why it is wanted, and for resolve how it came out.
 
 import { make, setText } from "./dom.js";
-import { count, hasEnded, shortened } from "./words.js";
 
 const TITLES = { stop: "Stop", restart: "Restart", skip: "Skip", clear: "Clear", resolve: "Resolve" };
 const NEEDS_REASON = new Set(["skip", "clear", "resolve"]);
 
-/** Gives {reason, outcome?, value?}, or null when it was called off. */
-export function askOrder(verb, commands) {
-  return new Promise((settle) => new OrderDialog(verb, commands, settle).open());
+/**
+ * Gives {reason, outcome?, value?}, or null when it was called off. `name` is whom the verb is for, and
+ * `foresee()` gives a sentence on what it would do.
+ */
+export function askOrder({ verb, name, foresee }) {
+  return new Promise((settle) => new OrderDialog(verb, name, foresee, settle).open());
 }
 
 class OrderDialog {
   #verb;
   #settle;
+  #foresee;
   #answer = null;
+  #effect = make("p", { class: "effect", role: "status" }, "Looking what it would do …");
   #reason = make("textarea", { id: "reason", class: "field", rows: "2", maxlength: "500" });
   #value = make("textarea", { id: "value", class: "field code", rows: "2", spellcheck: "false" });
   #error = make("p", { class: "form-error", role: "alert" });
   #dialog;
 
-  constructor(verb, commands, settle) {
+  constructor(verb, name, foresee, settle) {
     this.#verb = verb;
+    this.#foresee = foresee;
     this.#settle = settle;
     this.#reason.required = NEEDS_REASON.has(verb);
-    const name = commands.length === 1 ? `“${shortened(commands[0].label)}”` : count(commands.length, "command");
     this.#dialog = make(
       "dialog",
       { class: "dialog", "aria-labelledby": "order-title", onclose: () => this.#closed() },
@@ -32,7 +36,8 @@ class OrderDialog {
         "form",
         { method: "dialog", onsubmit: (event) => this.#submit(event) },
         make("h2", { id: "order-title" }, `${TITLES[verb]} ${name}?`),
-        make("p", { class: "muted" }, consequence(verb, commands)),
+        this.#effect,
+        make("p", { class: "muted" }, CONSEQUENCES[verb]),
         verb === "resolve" ? this.#outcomes() : null,
         make("label", { for: "reason" }, this.#reason.required ? "Reason" : "Reason (optional, kept in the history)"),
         this.#reason,
@@ -51,6 +56,10 @@ class OrderDialog {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
     this.#reason.focus();
+    this.#foresee().then(
+      (sentence) => setText(this.#effect, sentence),
+      () => (this.#effect.hidden = true), // the order itself will tell what is wrong
+    );
   }
 
   #outcomes() {
@@ -86,13 +95,10 @@ class OrderDialog {
   }
 }
 
-function consequence(verb, commands) {
-  const hasParts = commands.some((one) => one.parts > 0);
-  if (verb === "stop") return `It ends as stopped${hasParts ? ", with all below it" : ""}. What is running outside is stopped too, and what was done is undone.`;
-  if (verb === "skip") return "The rest goes on without it. Look whether later steps need what it would have done.";
-  if (verb === "clear") return "The system outside forgets the task. Whoever began it may still want to look at it.";
-  if (verb === "resolve") return "Your word is taken for what happened. Look at the outside system first.";
-  return hasEnded(commands[0])
-    ? "It begins anew where it failed: what was done and not undone stays done."
-    : "What got stuck is tried again; a lost outside task is given up and begun anew.";
-}
+const CONSEQUENCES = {
+  stop: "It ends as stopped. What is running outside is stopped too, and what was done is undone.",
+  restart: "It goes on where it failed or got stuck: what was done and not undone stays done.",
+  skip: "The rest goes on without it. Look whether later steps need what it would have done.",
+  clear: "The system outside forgets the task. Whoever began it may still want to look at it.",
+  resolve: "Your word is taken for what happened. Look at the outside system first.",
+};

@@ -1,6 +1,7 @@
 // Draws the bar at the top: tabs, whether the view is live, pause, light and dark, who is there.
 
 import { fill, make, setAttribute, setText } from "./dom.js";
+import { duration } from "./words.js";
 
 const TABS = [
   ["commands", "Commands", "/"],
@@ -15,6 +16,8 @@ export class Shell {
   #pause = make("button", { class: "button", type: "button", "aria-pressed": "false" }, "Pause updates");
   #who = make("span", { class: "who" });
   #flower = make("span", { class: "tab-slot" });
+  #isLive = null;
+  #silenceMs = null;
   isPaused = false;
 
   constructor(element, { onPause, onSignOut }) {
@@ -46,8 +49,22 @@ export class Shell {
 
   /** Shows whether changes come in: true, false, or null while it is not known yet. */
   live(isLive) {
-    const state = this.isPaused ? "paused" : isLive === null ? "connecting" : isLive ? "live" : "lost";
-    const words = { paused: "Paused", connecting: "Connecting", live: "Live", lost: "Reconnecting" };
+    this.#isLive = isLive;
+    this.#showState();
+  }
+
+  /** Shows for how many milliseconds nothing was heard, not even a heart-beat; null when all is well. */
+  silent(silenceMs) {
+    this.#silenceMs = silenceMs;
+    this.#showState();
+  }
+
+  #showState() {
+    const isLive = this.#isLive;
+    const isSilent = isLive && this.#silenceMs !== null;
+    const state = this.isPaused ? "paused" : isLive === null ? "connecting" : isSilent ? "silent" : isLive ? "live" : "lost";
+    const last = `Last news ${duration(this.#silenceMs)} ago`;
+    const words = { paused: "Paused", connecting: "Connecting", live: "Live", lost: "Reconnecting", silent: last };
     setAttribute(this.#live, "data-state", state);
     setText(this.#live, words[state]);
   }
@@ -56,7 +73,7 @@ export class Shell {
   greet(person) {
     fill(
       this.#who,
-      `${person.name} · ${person.role}`,
+      make("span", { class: "who-name" }, `${person.name} · ${person.role}`),
       make("button", { class: "link", type: "button", onclick: this.onSignOut }, "Sign out"),
     );
     const flower = person.flower_url;

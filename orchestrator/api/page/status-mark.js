@@ -1,7 +1,9 @@
 // Draws where a command stands: the sign and the word of its status, and its progress as a bar.
 
 import { make, setAttribute, setText } from "./dom.js";
-import { percent, statusNote, statusOf } from "./words.js";
+import { STATUSES, percent, statusNote, statusOf } from "./words.js";
+
+const STUCK = STATUSES.needs_attention; // a root shows it for any of its parts
 
 /** A status: sign, word and a few words on what lies behind it. */
 export class StatusMark {
@@ -14,12 +16,12 @@ export class StatusMark {
   }
 
   show(command) {
-    const { word, sign, tone } = statusOf(command);
+    const { word, sign, tone } = command.stuck ? STUCK : statusOf(command);
     setAttribute(this.element, "data-tone", tone);
     setAttribute(this.element, "title", command.message);
     setText(this.#sign, sign);
     setText(this.#word, word);
-    setText(this.#note, statusNote(command));
+    setText(this.#note, command.stuck && command.status !== "needs_attention" ? command.stuck === 1 ? "in a part" : `in ${command.stuck} parts` : statusNote(command));
   }
 }
 

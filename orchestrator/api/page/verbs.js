@@ -3,19 +3,28 @@
 import { api } from "./api.js";
 import { make, setAttribute } from "./dom.js";
 import { askOrder } from "./order-dialog.js";
-import { count, shortened, statusOf } from "./words.js";
+import { count, shortened } from "./words.js";
+
+const MOST_AT_ONCE = 500;
 
 export const VERBS = {
-  stop: { word: "Stop", done: "Stop ordered", refused: "only what has not ended can be stopped" },
-  restart: { word: "Restart", done: "Restarted", refused: "only what failed, was stopped or is stuck can be restarted" },
-  skip: { word: "Skip", done: "Skipped", refused: "only a part that has not begun, or is stuck, can be skipped" },
-  clear: { word: "Clear", done: "Clearing ordered", refused: "only the ended task of somebody else can be cleared" },
-  resolve: { word: "Resolve", done: "Resolved", refused: "only what needs attention, or hangs after a stop, can be resolved" },
+  stop: { word: "Stop", done: "Stop ordered", going: "stopping…" },
+  restart: { word: "Restart", done: "Restarted", going: "restarting…" },
+  skip: { word: "Skip", done: "Skipped", going: "skipping…" },
+  clear: { word: "Clear", done: "Clearing ordered", going: "clearing…", isRare: true },
+  resolve: { word: "Resolve", done: "Resolved", going: "resolving…" },
 };
+
+let cannot = null;
+
+/** Takes why who looks may order nothing at all; null when they may. */
+export function sayWhyNot(reason) {
+  cannot = reason;
+}
 
 /**
  * Makes the buttons of a command: {element, show(command)}. Those that its state does not allow are left out,
- * or with `all` are shown switched off with the reason.
+ * or with `all` are shown switched off with the reason; those that only one's role forbids are always shown.
  */
 export function verbButtons(onOrder, { all = false } = {}) {
   const buttons = Object.entries(VERBS).map(([verb, { word }]) => {
@@ -25,35 +34,63 @@ export function verbButtons(onOrder, { all = false } = {}) {
   const show = (command) => {
     for (const [verb, button] of buttons) {
       const may = command.actions.includes(verb);
-      button.hidden = !may && (!all || verb === "clear");
-      button.disabled = !may;
+      const why = command.refused?.[verb] ?? null;
+      button.hidden = !may && (!all || VERBS[verb].isRare) && !(cannot && why === cannot);
+      button.disabled = !may || Boolean(command.ordered);
       setAttribute(button, "aria-label", `${VERBS[verb].word} ${command.label}`);
-      setAttribute(button, "title", may ? null : `${statusOf(command).word}: ${VERBS[verb].refused}`);
+      setAttribute(button, "title", may ? null : why);
     }
   };
   return { element: make("span", { class: "verbs" }, buttons.map(([, button]) => button)), show };
 }
 
-/** Asks, orders, and tells how it went; gives whether anything was ordered. */
-export async function order(app, verb, commands) {
-  const answer = await askOrder(verb, commands);
+/** Asks, orders of one command, and tells how it went; gives whether it was ordered. */
+export async function order(app, verb, command) {
+  const answer = await askOrder({ verb, name: `“${shortened(command.label)}”`, foresee: () => foreseeOne(verb, command) });
   if (!answer) return false;
-  const refusals = [];
-  for (const command of commands) {
-    try {
-      await api.order(command.id, verb, answer);
-    } catch (problem) {
-      refusals.push(problem.message);
-    }
+  command.ordered = VERBS[verb].going; // until what is fetched next says how it stands
+  app.redraw();
+  try {
+    await api.order(command.id, verb, answer);
+    app.notify(`${VERBS[verb].done}: ${shortened(command.label)}`, "good");
+  } catch (problem) {
+    command.ordered = null;
+    app.notify(problem.message, "bad");
   }
-  const done = commands.length - refusals.length;
-  if (done) app.notify(`${VERBS[verb].done}: ${named(commands, done)}`, "good");
-  for (const refusal of refusals.slice(0, 3)) app.notify(refusal, "bad");
-  if (refusals.length > 3) app.notify(`and ${count(refusals.length - 3, "more refusal")}`, "bad");
   await app.refresh();
   return true;
 }
 
-function named(commands, done) {
-  return commands.length === 1 ? shortened(commands[0].label) : count(done, "command");
+/** Asks and orders of many: of `target` {ids}, or {query} for all that it finds, `number` of them. */
+export async function orderMany(app, verb, target, number) {
+  const many = { ...target, verb, limit: MOST_AT_ONCE };
+  const answer = await askOrder({ verb, name: count(number, "command"), foresee: (outcome) => foreseeMany({ ...many, outcome }) });
+  if (!answer) return false;
+  try {
+    tell(app, verb, await api.bulk({ ...many, ...answer }));
+  } catch (problem) {
+    app.notify(problem.message, "bad");
+  }
+  await app.refresh();
+  return true;
+}
+
+function tell(app, verb, result) {
+  const refused = result.items.filter((one) => one.refused);
+  if (result.done) app.notify(`${VERBS[verb].done}: ${count(result.done, "command")}`, "good");
+  for (const one of refused.slice(0, 3)) app.notify(`${one.label ?? one.id}: ${one.refused}`, "bad");
+  if (refused.length > 3) app.notify(`and ${count(refused.length - 3, "more refusal")}`, "bad");
+  if (result.more) app.notify(`There are more than ${MOST_AT_ONCE}: order again for the rest.`, "bad");
+}
+
+async function foreseeOne(verb, command) {
+  const { sentence } = await api.preview(command.id, verb);
+  return `It ${sentence}.`;
+}
+
+async function foreseeMany(order) {
+  const outcome = order.verb === "resolve" ? "succeeded" : undefined;
+  const tried = await api.bulk({ ...order, outcome, dry_run: true });
+  const refused = tried.refused ? `, and ${count(tried.refused, "command")} would refuse` : "";
+  return `${count(tried.done, "command")} would take it${refused}.${tried.more ? " There are more; these come first." : ""}`;
 }

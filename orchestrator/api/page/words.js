@@ -32,6 +32,7 @@ export function statusOf(command) {
 
 /** Says in a few words what lies behind the status, for instance what is waited for; may be empty. */
 export function statusNote(command) {
+  if (command.ordered) return command.ordered;
   if (hasEnded(command) || command.status === "needs_attention") return "";
   if (UNDOING.has(command.phase)) return "undoing";
   if (command.phase === "end") return "ending";
