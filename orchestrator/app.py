@@ -28,6 +28,7 @@ from orchestrator.engine.control import Control
 from orchestrator.engine.deadline import deadline_at
 from orchestrator.engine.door import BEAT, Door
 from orchestrator.engine.grants import Grants
+from orchestrator.engine.pauses import Pauser
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
@@ -102,6 +103,7 @@ class Orchestrator:
         self._clock = writer.clock  # not the store's: a stage turns its own
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
+        self._pauser = Pauser(writer)
         self._reporter = Reporter(writer)
         self._vendor_reporter = VendorReporter(writer)
         self._vendor_claims = VendorClaims(writer)
@@ -295,6 +297,20 @@ class Orchestrator:
     def clear(self, command_id: str, reason: str, *, actor: str = "engine") -> None:
         """Has a system outside forget the ended task of somebody else that was found there."""
         self._control.clear(self.resolve_id(command_id), reason, actor=actor)
+
+    def pause(self, subject: str, reason: str = "", *, actor: str = "engine") -> None:
+        """Has nothing of `command:ID` (or an id), `kind:K` or `scope:SYSTEM/SCOPE` be begun; what runs goes on."""
+        self._pauser.pause(self._subject(subject), reason, actor=actor)
+
+    def resume(self, subject: str, reason: str = "", *, actor: str = "engine") -> None:
+        """Takes a pause back; what waited because of it is begun at once. Raises NotFoundError when there is none."""
+        self._launch(self._pauser.resume(self._subject(subject), reason, actor=actor))
+
+    def _subject(self, text: str) -> str:
+        of, colon, name = text.partition(":")
+        if not colon:
+            return f"command:{self.resolve_id(text)}"
+        return f"command:{self.resolve_id(name)}" if of == "command" else text
 
     # --- vendors ---------------------------------------------------------------------------------
 

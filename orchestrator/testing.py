@@ -124,6 +124,7 @@ class Stage:
             limits=limits,
             rng=self.rng,
         )
+        self.runner.caller.pauses.fresh_s = 0.0  # the clock stands still here
         adapters = {one.name: one for one in supplied if isinstance(one, Adapter)}
         self.poller = Poller(self.writer, self.reporter, adapters, self.inbox, self.clock)
         self.reconciler = Reconciler(self.writer, self.reporter, self.inbox, self.clock)

@@ -22,6 +22,7 @@ from orchestrator.api import (
     grants,
     health,
     login,
+    pauses,
     registers,
     webhooks,
 )
@@ -107,6 +108,7 @@ def make_app(
         grants,
         webhooks,
         feed,
+        pauses,
         registers,
         auditing,
         login,

@@ -24,6 +24,8 @@ COMMANDS = {
     "skip": "ordering:skip",
     "clear": "ordering:clear",
     "resolve": "ordering:resolve",
+    "pause": "pausing:pause",
+    "resume": "pausing:resume",
     "kinds": "looking:kinds",
     "workers": "looking:workers",
     "queues": "looking:queues",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -50,3 +51,31 @@ def exclusive(entity_type: str, *entity_ids: object) -> Locks:
 def shared(entity_type: str, *entity_ids: object) -> Locks:
     """Locks the entities against those who want them exclusively."""
     return Locks(tuple(Lock(entity_type, str(one), LockMode.SHARED) for one in entity_ids))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockRow:
+    """A lock that a command holds or waits for."""
+
+    lock: Lock
+    command_id: str
+    root_id: str
+    held: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """Why a command waits: who holds, or asked earlier for, the lock that it wants."""
+
+    lock: Lock
+    command_id: str
+    kind: str
+    deadlock: bool = False
+
+    def describe(self) -> str:
+        """Gives the line that operators read while a command waits for the lock."""
+        held = f"lock {self.lock} held by command {self.command_id} ({self.kind})"
+        if self.deadlock:
+            return f"would wait for ever for {held}, which waits for what this one holds"
+        return f"waits for {held}"

@@ -18,7 +18,8 @@ from orchestrator.core.entity import (
     TaskEntity,
     Transition,
 )
-from orchestrator.core.locks import Lock
+from orchestrator.core.locks import Blocker, LockRow
+from orchestrator.core.pause import Pause, PauseOf
 from orchestrator.core.query import CommandQuery, Offer, Page, TaskQuery
 from orchestrator.core.status import Outcome, Status
 
@@ -107,34 +108,6 @@ class Sender(Protocol):
 
     def launch(self, commands: Sequence[CommandEntity]) -> None:
         """Says to the workers: look at these commands. Never raises."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockRow:
-    """A lock that a command holds or waits for."""
-
-    lock: Lock
-    command_id: str
-    root_id: str
-    held: bool
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocker:
-    """Why a command waits: who holds, or asked earlier for, the lock that it wants."""
-
-    lock: Lock
-    command_id: str
-    kind: str
-    deadlock: bool = False
-
-    def describe(self) -> str:
-        """Gives the line that operators read while a command waits for the lock."""
-        held = f"lock {self.lock} held by command {self.command_id} ({self.kind})"
-        if self.deadlock:
-            return f"would wait for ever for {held}, which waits for what this one holds"
-        return f"waits for {held}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +251,12 @@ class Transaction(Protocol):
     def lease_of(self, worker_id: str) -> datetime | None:
         """Gives until when a worker is alive and keeps that from being changed; None if it is not registered."""
 
+    def pause(self, given: Pause) -> None:
+        """Notes a pause in place of an earlier one of its subject."""
+
+    def unpause(self, subject: str) -> bool:
+        """Takes a pause back; says whether there was one."""
+
     def grants(self, about: GrantAbout, subject: str) -> list[Grant]:
         """Gives who was let do something about this command or kind."""
 
@@ -354,6 +333,8 @@ class Store(Protocol):
     def submitter(self, command_id: str) -> str | None:
         """Gives the name of the token that a command was submitted with; None where engine code did it."""
 
+    def pauses(self) -> list[Pause]: ...
+    def sleeping(self, of: PauseOf, name: str) -> list[str]: ...  # because of a pause of this
     def deeds(self, query: AuditQuery) -> Page[Deed]:
         """Lists who did what, newest first."""
 
@@ -382,9 +363,7 @@ class Store(Protocol):
     def overdue_tasks(self, now: datetime, limit: int) -> list[TaskEntity]: ...
     def claimed_by(self, worker_ids: Collection[str]) -> list[CommandEntity]: ...
     def strangers(self) -> list[str]: ...
-    def waiting_kinds(self) -> dict[str, int]:
-        """Says how many commands of each kind are ready, or sleep until a time."""
-
+    def waiting_kinds(self) -> dict[str, int]: ...  # ready, or asleep until a time
     # whether vendors could reach us
     def keep_door(self, door: OpenDoor) -> None: ...
     def doors(self) -> list[OpenDoor]: ...

@@ -26,6 +26,7 @@ from orchestrator.core.ports import Adapter, Store
 from orchestrator.core.status import Mode, Phase
 from orchestrator.engine.answers import check_called, describe, task_of, value_of, wait_of
 from orchestrator.engine.faults import Death, fault
+from orchestrator.engine.pauses import PauseBook
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.supply import Supplier
 from orchestrator.engine.tree import Limits, TreeBuilder
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 UNREADABLE_AGAIN_IN = timedelta(seconds=10)
 AWAY_AGAIN_IN = timedelta(seconds=1)
+PAUSED_AGAIN_IN = timedelta(minutes=1)  # a resume wakes it at once
 MUST_SUCCEED = Retry(attempts=6)  # `end`, `compensate` and starts are tried harder than `execute`
 TASK_TIMEOUT = timedelta(hours=24)  # of async tasks where nobody declares one
 
@@ -60,6 +62,7 @@ class Caller:
         self.limits = limits
         self.rng = rng
         self.supplier = Supplier(catalog, store)
+        self.pauses = PauseBook(store)
         self.adapters = {one.name: one for one in catalog.supplies if isinstance(one, Adapter)}
 
     def call(self, claimed: Claimed, *, continued: bool) -> Request:
@@ -95,6 +98,10 @@ class Caller:
         known = self.catalog.of(entity.kind)
         match entity.phase:
             case Phase.EXECUTE:
+                paused = self.pauses.of_command(entity) if entity.stopping is None else None
+                if paused is not None:
+                    later = ev.Postponed(entity.attempt, paused.words(), PAUSED_AGAIN_IN, own=True)
+                    return Request(entity.command_id, later)
                 return self._execute(claimed, command, known)
             case Phase.END:
                 return self._returned(claimed, known, self._verb("end", claimed, command, known))
@@ -169,6 +176,10 @@ class Caller:
         if is_untouched and entity.stopping is not None:
             return self._untouched(entity, task, timedelta(0), "it was not begun")
         again = not continued and not is_untouched
+        may_wait = not again and entity.stopping is None and entity.phase is Phase.START
+        paused = self.pauses.of_task(task) if may_wait else None
+        if paused is not None:
+            return self._untouched(entity, task, PAUSED_AGAIN_IN, paused.words())
         fault("before_start")
         try:
             report = self.adapters[task.system].start(task.ref(), again=again)

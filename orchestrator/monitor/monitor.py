@@ -32,6 +32,7 @@ from orchestrator.monitor.shapes import (
     EventView,
     KindView,
     LockView,
+    PauseView,
     Preview,
     TroubleView,
     WorkerView,
@@ -148,7 +149,24 @@ class Monitor:
             "tasks": [views.task_view(one) for one in self._store.tasks([command_id])],
             "locks": [views.lock_view(one) for one in self._store.locks(command_id)],
             "parts_by_status": _words(self._store.count_parts(command_id)) if command.parts else {},
+            "paused": self._pause_of(command),
         }
+
+    def _pause_of(self, command: CommandEntity) -> PauseView | None:
+        subjects = (f"command:{command.root_id}", f"kind:{command.kind}")
+        return next((one for one in self.pauses() if one["subject"] in subjects), None)
+
+    def pauses(self) -> list[PauseView]:
+        """Gives all pauses."""
+        return [
+            {
+                "subject": one.subject,
+                "by": one.by,
+                "reason": one.reason,
+                "at": views.instant(one.at),
+            }
+            for one in self._store.pauses()
+        ]
 
     def tree(self, commands: Sequence[CommandEntity]) -> list[CommandView]:
         """Gives the commands of a tree, each parent before its parts."""

@@ -95,6 +95,7 @@ class VendorMonitor(Monitor):
                     "tasks": [],
                     "locks": [],
                     "parts_by_status": {},
+                    "paused": None,
                 }
             case Sight.NOTHING:
                 raise _unknown(command.command_id)

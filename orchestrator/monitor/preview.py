@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.ports import LockRow, Store
+from orchestrator.core.locks import LockRow
+from orchestrator.core.ports import Store
 from orchestrator.core.status import FINAL, Status, TaskState, Verbs
 from orchestrator.monitor.shapes import Preview, SystemAsked
 

@@ -113,9 +113,25 @@ class LockView(TypedDict):
     since: str
 
 
+class PauseView(TypedDict):
+    """A pause: nothing of the subject is begun until somebody resumes it."""
+
+    subject: str
+    by: str
+    reason: str
+    at: str
+
+
+class PauseList(TypedDict):
+    """All pauses."""
+
+    items: list[PauseView]
+
+
 class CommandDetail(CommandView):
     """A command with all that hangs on it; `parts_by_status` counts its direct parts.
 
+    `paused` is the pause of its tree or its kind, if there is one.
     `submitted_by` is the token that brought it in, whoever its owner is; null for parts and engine code.
     """
 
@@ -125,6 +141,7 @@ class CommandDetail(CommandView):
     tasks: list[TaskView]
     locks: list[LockView]
     parts_by_status: dict[str, int]
+    paused: PauseView | None
 
 
 class CommandList(TypedDict):

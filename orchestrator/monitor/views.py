@@ -9,7 +9,8 @@ from typing import Any, overload
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
-from orchestrator.core.ports import LockRow, Trouble, WorkerRow
+from orchestrator.core.locks import LockRow
+from orchestrator.core.ports import Trouble, WorkerRow
 from orchestrator.core.progress import note_on, progress_of
 from orchestrator.monitor.actions import actions, refusals
 from orchestrator.monitor.shapes import (

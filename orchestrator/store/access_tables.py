@@ -65,6 +65,15 @@ keyed_request = sa.Table(
 )
 sa.Index("ix_keyed_request_at", keyed_request.c.at)
 
+pause = sa.Table(
+    "pause",
+    metadata,
+    sa.Column("subject", Text, primary_key=True),  # command:ID, kind:K, scope:SYSTEM/SCOPE
+    sa.Column("by", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
 vendor_grant = sa.Table(
     "vendor_grant",
     metadata,

@@ -16,8 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.locks import Lock, LockMode
-from orchestrator.core.ports import Blocker
+from orchestrator.core.locks import Blocker, Lock, LockMode
 from orchestrator.store import codec, statements
 from orchestrator.store.tables import command_entity, entity_lock
 

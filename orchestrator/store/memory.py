@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import heapq
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,14 +17,9 @@ from orchestrator.core.asynctask import TaskReport
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, NewCommand, Payload, TaskEntity, Transition
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.ports import (
-    LEASE_MOST_S,
-    Blocker,
-    LockRow,
-    Signs,
-    Transaction,
-    WorkerRow,
-)
+from orchestrator.core.locks import Blocker, LockRow
+from orchestrator.core.pause import Pause
+from orchestrator.core.ports import LEASE_MOST_S, Signs, Transaction, WorkerRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store.memory_books import Books
@@ -216,6 +210,14 @@ class MemoryTransaction(FoundTasks):
         self._drop(self._books.grants, key)
         return known
 
+    def pause(self, given: Pause) -> None:
+        self._put(self._books.pauses, given.subject, given)
+
+    def unpause(self, subject: str) -> bool:
+        known = subject in self._books.pauses
+        self._drop(self._books.pauses, subject)
+        return known
+
     def audit(self, deed: Deed) -> None:
         self._books.audit.append(replace(deed, number=len(self._books.audit) + 1))
         self._undo.append(lambda: self._books.audit.__delitem__(-1))
@@ -367,10 +369,6 @@ class MemoryStore(MemoryWatching, MemoryGranting):
     def strangers(self) -> list[str]:
         claimed = {one.worker_id for one in self.books.commands.values() if one.worker_id}
         return sorted(claimed - set(self.books.workers))
-
-    def waiting_kinds(self) -> dict[str, int]:
-        waiting = (one.kind for one in self.books.commands.values() if one.wake_at)
-        return dict(Counter(waiting))
 
     # --- workers ---------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.core.access import Grant
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
+from orchestrator.core.pause import Pause
 from orchestrator.core.ports import OpenDoor, WorkerRow
 from orchestrator.core.webhook import Delivery, Endpoint
 from orchestrator.store.memory_locks import MemoryLocks
@@ -35,3 +36,4 @@ class Books:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     audit: list[Deed] = field(default_factory=list)
+    pauses: dict[str, Pause] = field(default_factory=dict)

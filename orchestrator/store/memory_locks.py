@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.locks import Lock, LockMode
-from orchestrator.core.ports import Blocker, LockRow
+from orchestrator.core.locks import Blocker, Lock, LockMode, LockRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from orchestrator.core.audit import AuditQuery, Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, touches_of
+from orchestrator.core.pause import PAUSED, Pause, PauseOf
 from orchestrator.core.ports import Straggler
 from orchestrator.core.progress import roll_up
 from orchestrator.core.query import CommandQuery, Page, TaskQuery
@@ -107,6 +108,28 @@ class MemoryWatching:
             for one in self.books.commands.values()
             if one.status is Status.NEEDS_ATTENTION and one.root_id == root_id
         )
+
+    def waiting_kinds(self) -> dict[str, int]:
+        waiting = (one.kind for one in self.books.commands.values() if one.wake_at)
+        return dict(Counter(waiting))
+
+    def pauses(self) -> list[Pause]:
+        return [self.books.pauses[one] for one in sorted(self.books.pauses)]
+
+    def sleeping(self, of: PauseOf, name: str) -> list[str]:
+        places = {one.command_id: f"{one.system}/{one.scope}" for one in self.books.tasks.values()}
+        return [
+            one.command_id
+            for one in self.books.commands.values()
+            if one.status is Status.DELAYED
+            and (one.message or "").startswith(PAUSED)
+            and name
+            == {
+                PauseOf.COMMAND: one.root_id,
+                PauseOf.KIND: one.kind,
+                PauseOf.SCOPE: places.get(one.command_id),
+            }[of]
+        ]
 
     def count_stuck(self) -> int:
         return sum(one.stuck for one in self.books.commands.values())

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.errors import BadInputError
 from orchestrator.core.ids import is_whole_id, range_of_parts
-from orchestrator.core.locks import Lock, LockMode
-from orchestrator.core.ports import LockRow
+from orchestrator.core.locks import Lock, LockMode, LockRow
 from orchestrator.core.status import Status
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct

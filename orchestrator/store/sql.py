@@ -27,6 +27,7 @@ from orchestrator.store.direct import Direct, Row
 from orchestrator.store.feed import Feed
 from orchestrator.store.garbled import loads
 from orchestrator.store.granting import Granting
+from orchestrator.store.pausing import Pausing
 from orchestrator.store.pool import RenewedPool, is_from_before_a_cut
 from orchestrator.store.reads import Reads, repeated
 from orchestrator.store.retention import Retention
@@ -152,7 +153,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class SqlStore(Watching, Granting, Scheduling, Auditing, Retention, Feed):
+class SqlStore(Watching, Granting, Scheduling, Auditing, Pausing, Retention, Feed):
     """Implements `orchestrator.core.ports.Store` on a database.
 
     All methods raise UnavailableError when the database does not answer, is full or read-only, and

@@ -22,13 +22,15 @@ from orchestrator.core.entity import (
 )
 from orchestrator.core.errors import ContendedError
 from orchestrator.core.ids import is_whole_id
-from orchestrator.core.ports import Blocker
+from orchestrator.core.locks import Blocker
+from orchestrator.core.pause import Pause
 from orchestrator.core.status import Status, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.auditing import write_deed
 from orchestrator.store.direct import Direct
 from orchestrator.store.granting import GrantBook
 from orchestrator.store.locking import LockBook
+from orchestrator.store.pausing import remove_pause, set_pause
 from orchestrator.store.statements import CHUNK, NOTIFIED, Statements, chunks
 from orchestrator.store.tables import (
     async_task,
@@ -325,6 +327,12 @@ class SqlTransaction:
 
     def withdraw(self, about: GrantAbout, subject: str, vendor: str) -> bool:
         return GrantBook(self._connection).remove(about, subject, vendor)
+
+    def pause(self, given: Pause) -> None:
+        set_pause(self._connection, given)
+
+    def unpause(self, subject: str) -> bool:
+        return remove_pause(self._connection, subject)
 
     def audit(self, deed: Deed) -> None:
         write_deed(self._connection, deed)

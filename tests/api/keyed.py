@@ -76,6 +76,18 @@ def stop(world: World) -> Asked:
     return "operator", {"command_id": world.command()}, {"reason": "enough"}
 
 
+def paused(world: World) -> Asked:
+    command = world.command()
+    world.operator.post(f"{V1}/commands/{command}/pause", json={})
+    return "operator", {"command_id": command}, {}
+
+
+def paused_kind(world: World) -> Asked:
+    subject = f"kind:k{next(numbers)}"
+    world.operator.post(f"{V1}/pauses", json={"subject": subject})
+    return "operator", {}, {"subject": subject}
+
+
 def attachment(world: World) -> Asked:
     return "operator", {}, {"kind": "test.note", "parent": world.command()}
 
@@ -212,6 +224,18 @@ STEP = {"description": "Carve", "type": "executing"}
 ASKED: dict[tuple[str, str], Callable[[World], Asked]] = {
     ("POST", f"{V1}/commands"): submission,
     ("POST", f"{COMMAND}/stop"): stop,
+    ("POST", f"{COMMAND}/pause"): lambda world: (
+        "operator",
+        {"command_id": world.command()},
+        {"reason": "a look first"},
+    ),
+    ("POST", f"{COMMAND}/resume"): paused,
+    ("POST", f"{V1}/pauses/resume"): paused_kind,
+    ("POST", f"{V1}/pauses"): lambda world: (
+        "operator",
+        {},
+        {"subject": f"kind:k{next(numbers)}", "reason": "broken"},
+    ),
     ("POST", f"{V1}/commands/bulk"): lambda world: (
         "operator",
         {},

@@ -29,7 +29,7 @@ from tests.services import migrations, until
 SEED = 20261120
 
 
-NEEDED = "0017"  # the newest revision that this code cannot do without
+NEEDED = "0019"  # the newest revision that this code cannot do without
 SCHEMA = {"0.1": "0001"}  # the revision that the rows of a version were written under
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.app import Orchestrator
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
-from orchestrator.core.ports import LockRow, Store
+from orchestrator.core.locks import LockRow
+from orchestrator.core.ports import Store
 from orchestrator.core.query import Page
 from tests.chaos.actors import Reader, Tree
 from tests.chaos.installation import MAX_DEATHS, Installation

@@ -316,3 +316,15 @@ def test_many_are_ordered_by_what_a_list_finds(cli: Typing, stage: Stage) -> Non
     assert "3 told to stop" in stopped.stderr
     assert all(stage.orchestrator.get(one).stopping for one in ids)
     assert (neither.exit_code, both.exit_code) == (2, 2)
+
+
+def test_a_command_is_paused_and_resumed(cli: Typing, stage: Stage) -> None:
+    paused = cli("pause", "kind:test.refuse", "--reason", "it is on fire")
+    listed = cli("pause")
+    resumed = cli("resume", "kind:test.refuse")
+
+    assert "kind:test.refuse" in paused.stdout
+    assert "it is on fire" in listed.stdout
+    assert "alice" in listed.stdout
+    assert (resumed.exit_code, cli("resume", "kind:test.refuse").exit_code) == (0, 5)
+    assert cli("pause", "vm:x").exit_code == 2

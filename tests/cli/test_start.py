@@ -18,7 +18,6 @@ HEAVY = (
     "redis",
     "sqlalchemy",
     "celery",
-    "asyncio.base_events",
 )
 MOST_CPU_S = 0.6  # 0.25 to 0.3 on an idle machine of 2020; a busy one must not fail the test
 LOADED = """

@@ -17,8 +17,7 @@ import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import ContendedError
-from orchestrator.core.locks import exclusive
-from orchestrator.core.ports import Blocker
+from orchestrator.core.locks import Blocker, exclusive
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tables import async_task
 from tests.services import empty_tables, until

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.entity import CommandEntity
-from orchestrator.core.locks import Lock, LockMode, Locks, exclusive, shared
-from orchestrator.core.ports import Blocker, Store
+from orchestrator.core.locks import Blocker, Lock, LockMode, Locks, exclusive, shared
+from orchestrator.core.ports import Store
 from tests.store.rows import NOW, SECOND, parts_of, put, root
 
 HELD, WAITS = True, False

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from orchestrator.core.entity import CommandEntity, Transition
-from orchestrator.core.locks import LockMode, Locks, exclusive, shared
-from orchestrator.core.ports import LockRow, Store
+from orchestrator.core.locks import LockMode, LockRow, Locks, exclusive, shared
+from orchestrator.core.ports import Store
 from orchestrator.store.memory import MemoryStore
 from orchestrator.store.sql import SqlStore, make_engine
 from tests.store.hands import PARTS, PATIENCE_S, Order, ProcessHand, ThreadHand, Turn
