@@ -237,7 +237,7 @@ class Transaction(Protocol):
         """Stores tasks."""
 
     def starting(self, system: str, scope: str) -> set[str]:
-        """Gives the verbs of the tasks that are being started there, of which the outside id is not known yet."""
+        """Gives the verbs of the tasks there that may have been started, and of which no outside id is known."""
 
     def same_tasks(self, system: str, scope: str, ids: Collection[str]) -> list[TaskEntity]:
         """Gives all tasks, cleared ones too, that have one of these as their own or their outside id."""

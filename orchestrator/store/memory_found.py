@@ -19,7 +19,7 @@ class FoundTasks:
         return {
             one.verb
             for one in self._in(system, scope)
-            if one.state is TaskState.INITIALIZING and one.external_id is None
+            if one.state is not TaskState.CLEARED and one.external_id is None
         }
 
     def same_tasks(self, system: str, scope: str, ids: Collection[str]) -> list[TaskEntity]:

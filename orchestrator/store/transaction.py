@@ -278,7 +278,7 @@ class SqlTransaction:
         statement = sa.select(columns.verb).where(
             columns.system == system,
             columns.scope == scope,
-            columns.state == TaskState.INITIALIZING.value,
+            columns.state != TaskState.CLEARED,
             columns.external_id.is_(None),
         )
         return {row[0] for row in self._connection.execute(statement)}

@@ -40,6 +40,7 @@ class Shop:
     lease: timedelta | None = None
     away: bool = False
     slow_to_tell: bool = False
+    mute: bool = False
 
     def scopes(self) -> Collection[str]:
         return ("north", "south")
@@ -60,6 +61,8 @@ class Shop:
         task_id = f"s-{task.request['thing']}"
         if task_id not in self.tasks:
             self.begins(task_id, task.request["thing"], task.scope, task.verb)
+        if self.mute:
+            raise ConnectionResetError("the answer is lost")
         if self.slow_to_tell:
             raise TryAgain("no answer came", after=timedelta(seconds=60))
         return self._report(task_id)._replace(task_id=task.task_id)

@@ -10,7 +10,7 @@ from orchestrator import (
     TaskStatus,
 )
 from orchestrator.core.errors import BadInputError, ConflictError
-from orchestrator.core.status import Status, TaskState
+from orchestrator.core.status import Outcome, Status, TaskState
 from orchestrator.testing import Stage
 from tests.engine.shop import (
     LIST,
@@ -284,6 +284,20 @@ def test_one_that_we_may_be_starting_is_not_adopted(stage: Stage, shop: Shop) ->
     assert "s-wheel" in shop.tasks
     assert held_back == []
     assert stage.orchestrator.get(ours).status is Status.WAITING
+    assert found(stage) == []
+
+
+def test_one_that_we_gave_up_before_we_knew_its_id_is_not_adopted(stage: Stage, shop: Shop) -> None:
+    shop.mute = True
+    ours = stage.submit(Turn(thing="wheel"))
+    for _ in range(20):
+        stage.turn(LIST)
+    unknown = stage.orchestrator.get(ours).status
+
+    stage.orchestrator.resolve(ours, Outcome.FAILED, "it is not ours any more")
+    stage.turn(LIST)
+
+    assert unknown is Status.NEEDS_ATTENTION
     assert found(stage) == []
 
 

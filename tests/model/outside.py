@@ -75,19 +75,23 @@ class Outside:
 
     def stop(self, task: AsyncTaskRef) -> TaskReport | None:
         self.weather("call")
-        record = self.records.get(task.task_id)
+        record = self.records.get(self.key(task))
         if record is not None and self.status(record) is TaskStatus.RUNNING:
-            self.records[task.task_id] = {**record, "stopped": True}
+            self.records[self.key(task)] = {**record, "stopped": True}
         self.weather("answer")
         return None
 
     def clear(self, task: AsyncTaskRef) -> None:
         self.weather("call")
-        record = self.records.get(task.task_id)
+        record = self.records.get(self.key(task))
         if record is not None and self.status(record) is TaskStatus.RUNNING:
             raise TryAgain("it still runs")
-        self.records.pop(task.task_id, None)
+        self.records.pop(self.key(task), None)
         self.weather("answer")
+
+    def key(self, task: AsyncTaskRef) -> str:
+        """Gives the name of a task's record."""
+        return task.task_id
 
     def status(self, record: Record) -> TaskStatus:
         """Gives how a task fares now."""
@@ -106,7 +110,7 @@ class Outside:
         ]
 
     def _report(self, task: AsyncTaskRef) -> TaskReport:
-        record = self.records.get(task.task_id)
+        record = self.records.get(self.key(task))
         status = TaskStatus.LOST if record is None else self.status(record)
         return TaskReport(
             system=SYSTEM,

@@ -56,6 +56,7 @@ class Play:
         self.rng = random.Random(seed)
         self.clock = StageClock()
         self._began = self.clock.now()
+        self.passers_by = random.Random(f"{seed} passers-by")  # who leaves the others' luck alone
         self.store = store(self.clock.now)
         self._break_reads()
         self.catalog = CATALOG
@@ -163,6 +164,7 @@ class Play:
                 self.say("plan:\n" + draw(tree.plan))
             for _ in range(self.rng.randint(0, STEPS)):
                 self._trouble()
+                OUTSIDE.pass_by(self.passers_by)
             self._calm_down()
             for number in range(MOST_STEPS):
                 if self._calm(number):
@@ -273,6 +275,7 @@ class Play:
             all(one.status in FINAL for one in stored)
             and all(one.state in (TaskState.CLEARED, TaskState.CLEAR_FAILED) for one in tasks)
             and not any(process.threads for process in self._processes())
+            and OUTSIDE.is_quiet(self.store)
         )
 
     def _calm_down(self) -> None:
@@ -366,6 +369,7 @@ class Play:
     # --- the end ---------------------------------------------------------------------------------
 
     def _check(self) -> None:
+        self.wrong += OUTSIDE.wrong(self.store)
         roots = [tree.root for tree in self.crowd.trees if tree.root]
         self.wrong += check(
             self.store,

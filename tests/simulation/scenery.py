@@ -9,9 +9,9 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.external import ExternalTask
 from orchestrator.testing import FakeVendors
 from tests.model.commands import KINDS
-from tests.model.outside import Outside
 from tests.model.world import World
 from tests.simulation.actors import Crash
+from tests.simulation.street import Street
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -33,7 +33,7 @@ class SimWorld(World):
         self.play.sleep(seconds)
 
 
-WORLD, OUTSIDE, VENDORS = SimWorld(), Outside(), FakeVendors()
+WORLD, OUTSIDE, VENDORS = SimWorld(), Street(), FakeVendors()
 CATALOG = Catalog({*KINDS.values(), ExternalTask}, (WORLD, OUTSIDE, VENDORS))
 
 
