@@ -1,7 +1,6 @@
 """The library of callers and vendors: Orchestrator over REST, typed, with what is safe repeated."""
 
-from orchestrator.client.asynchronous import AsyncClient
-from orchestrator.client.client import Client
+from orchestrator.client.client import AsyncClient, Client
 from orchestrator.client.errors import (
     BadRequestError,
     ClientError,
@@ -14,10 +13,13 @@ from orchestrator.client.errors import (
     TaskFailed,
     UnavailableError,
 )
-from orchestrator.client.vendor import Task, Vendor
+from orchestrator.client.task import AwaitedTask, Task
+from orchestrator.client.vendor import AsyncVendor, Vendor
 
 __all__ = [
     "AsyncClient",
+    "AsyncVendor",
+    "AwaitedTask",
     "BadRequestError",
     "Client",
     "ClientError",

@@ -1,74 +1,32 @@
-"""The client of programs without an event loop."""
+"""The clients of callers: what can be asked of commands, for threads and for an event loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any, Literal, Self
 
-import httpx
-
-from orchestrator.client import calls
 from orchestrator.client.calls import FINAL, Call, get, keyed, order
-from orchestrator.client.errors import UnavailableError
-
-TIMEOUT_S = 30.0
+from orchestrator.client.talk import AsyncSpeaker, Pause, Speaker, Talk, asked, thing, told
 
 
-class Client:
-    """Submits commands, looks at them and gives operators' orders. Threads may share it.
+class Commands:
+    """What can be asked of commands; they are the JSON of the REST API.
 
     Each call takes effect once, by its nature (reading, reporting) or by an idempotency key, which is made up
     where none is given. So calls are repeated for `retry_s` seconds while the server does not answer. All methods
-    raise ClientError; commands are the JSON of the REST API.
+    raise ClientError.
     """
 
-    def __init__(
-        self, url: str, token: str | None = None, *, retry_s: float = 60.0, **settings: Any
-    ) -> None:
-        self.url = url.rstrip("/")
-        self.retry_s = retry_s
-        headers = calls.headers_of(token)
-        self.http = httpx.Client(
-            base_url=self.url, headers=headers, **{"timeout": TIMEOUT_S, **settings}
-        )
+    retry_s: float
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes its connections."""
-        self.http.close()
-
-    def call(self, call: Call) -> Any:
+    @told
+    def call(self, call: Call) -> Talk[Any]:
         """Makes any call and gives its JSON, or None when there is none."""
-        further = calls.waits(call, self.retry_s)
-        while True:
-            try:
-                return self._once(call)
-            except UnavailableError:
-                wait = next(further, None)
-                if wait is None:
-                    raise
-            time.sleep(wait)
+        return (yield from asked(call, self.retry_s))
 
-    def _once(self, call: Call) -> Any:
-        try:
-            answer = self.http.request(**calls.arguments(call))
-        except httpx.HTTPError as error:
-            raise calls.unreachable(self.url, error) from error
-        return calls.read(answer)
-
+    @told
     def submit(
         self,
         kind: str,
@@ -78,54 +36,55 @@ class Client:
         owner: str | None = None,
         correlation_id: str | None = None,
         deadline: datetime | timedelta | None = None,
-    ) -> dict[str, Any]:
+    ) -> Talk[dict[str, Any]]:
         """Submits a command and gives it."""
         body = submission(kind, parameters, owner, correlation_id, deadline)
-        found: dict[str, Any] = self.call(keyed("commands", body, idempotency_key))
-        return found
+        return (yield from thing(keyed("commands", body, idempotency_key), self.retry_s))
 
-    def show(self, command_id: str) -> dict[str, Any]:
+    @told
+    def show(self, command_id: str) -> Talk[dict[str, Any]]:
         """Gives a command with its parameters and its return value."""
-        found: dict[str, Any] = self.call(get(f"commands/{command_id}"))
-        return found
+        return (yield from thing(get(f"commands/{command_id}"), self.retry_s))
 
-    def tree(self, command_id: str) -> dict[str, Any]:
+    @told
+    def tree(self, command_id: str) -> Talk[dict[str, Any]]:
         """Gives a command with all below it, in `parts_list`."""
-        found: dict[str, Any] = self.call(get(f"commands/{command_id}/tree"))
-        return found
+        return (yield from thing(get(f"commands/{command_id}/tree"), self.retry_s))
 
-    def commands(self, **filters: Any) -> dict[str, Any]:
+    @told
+    def commands(self, /, **filters: Any) -> Talk[dict[str, Any]]:
         """Gives a page of commands, newest first: `items` and `next_cursor`."""
-        found: dict[str, Any] = self.call(get("commands", **filters))
-        return found
+        return (yield from thing(get("commands", **filters), self.retry_s))
 
+    @told
     def wait(
         self, command_id: str, timeout_s: float | None = None, *, every_s: float = 1.0
-    ) -> dict[str, Any]:
+    ) -> Talk[dict[str, Any]]:
         """Waits until a command has ended, for at most `timeout_s`, and gives it as it then is."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            found = self.show(command_id)
+            found = yield from thing(get(f"commands/{command_id}"), self.retry_s)
             left = every_s if until is None else until - time.monotonic()
             if found["status"] in FINAL or left <= 0:
                 return found
-            time.sleep(min(every_s, left))
+            yield Pause(min(every_s, left))
 
-    def stop(self, command_id: str, reason: str = "") -> dict[str, Any]:
+    @told
+    def stop(self, command_id: str, reason: str = "") -> Talk[dict[str, Any]]:
         """Stops a command and all below it; what it did is undone."""
-        found: dict[str, Any] = self.call(order(command_id, "stop", reason))
-        return found
+        return (yield from thing(order(command_id, "stop", reason), self.retry_s))
 
-    def restart(self, command_id: str, reason: str = "") -> dict[str, Any]:
+    @told
+    def restart(self, command_id: str, reason: str = "") -> Talk[dict[str, Any]]:
         """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
-        found: dict[str, Any] = self.call(order(command_id, "restart", reason))
-        return found
+        return (yield from thing(order(command_id, "restart", reason), self.retry_s))
 
-    def skip(self, command_id: str, reason: str = "") -> dict[str, Any]:
+    @told
+    def skip(self, command_id: str, reason: str = "") -> Talk[dict[str, Any]]:
         """Goes on without a command that has not begun or is stuck."""
-        found: dict[str, Any] = self.call(order(command_id, "skip", reason))
-        return found
+        return (yield from thing(order(command_id, "skip", reason), self.retry_s))
 
+    @told
     def resolve(
         self,
         command_id: str,
@@ -133,11 +92,38 @@ class Client:
         reason: str = "",
         *,
         value: Any = None,
-    ) -> dict[str, Any]:
+    ) -> Talk[dict[str, Any]]:
         """Says how a command came out that needs attention."""
-        asked = order(command_id, "resolve", reason, outcome=outcome, value=value)
-        found: dict[str, Any] = self.call(asked)
-        return found
+        verdict = order(command_id, "resolve", reason, outcome=outcome, value=value)
+        return (yield from thing(verdict, self.retry_s))
+
+
+class Client(Commands, Speaker):
+    """Submits commands, looks at them and gives operators' orders. Threads may share it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self.http.close()
+
+
+class AsyncClient(Commands, AsyncSpeaker):
+    """Does what `Client` does, with the same words; each method is awaited."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self.http.aclose()
 
 
 def submission(
