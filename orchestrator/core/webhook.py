@@ -22,7 +22,10 @@ MOST_ENDPOINTS = 8
 """Endpoints of one vendor."""
 OLD_SECRET_FOR = timedelta(days=1)
 """So long deliveries are signed with the old secret too."""
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address, behind a gateway
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that the internet routes. The rest is local, or an IPv4 address in disguise (`::127.0.0.1`, NAT64)."""
+OF_PROTOCOLS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
+"""Of IPv4, what some versions of Python call global: the metadata service of a cloud answers at one of them."""
 
 
 class News(StrEnum):
@@ -180,8 +183,10 @@ def is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
-        if found.teredo or found in TRANSLATED:
-            return False
         if inner is not None:
             return is_public(str(inner))
+        if found.teredo or found not in GLOBAL_UNICAST:
+            return False
+    elif any(found in one for one in OF_PROTOCOLS):
+        return False
     return found.is_global and not found.is_multicast

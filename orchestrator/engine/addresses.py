@@ -19,7 +19,7 @@ def addresses_of(url: str, *, allow_private: bool) -> list[tuple[str, int]]:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
     except ValueError as problem:
         raise BadInputError(f"the webhook's url cannot be read: {problem}") from problem
     schemes = ("https", "http") if allow_private else ("https",)
@@ -27,6 +27,8 @@ def addresses_of(url: str, *, allow_private: bool) -> list[tuple[str, int]]:
         raise BadInputError(
             f"a webhook's url begins with {' or '.join(schemes)}:// and names a host and no user"
         )
+    if port == 0:
+        raise BadInputError("a webhook's url names port 0, which is none")
     if len(url) > MOST_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise BadInputError(f"a webhook's url is printable ascii of at most {MOST_URL} characters")
     try:

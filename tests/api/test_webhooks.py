@@ -155,7 +155,8 @@ def test_the_address_is_checked_again_when_it_is_sent(
     "url",
     ["https://127.0.0.1/", "https://localhost/", "https://[::1]/", "http://93.184.216.34/",
      "https://2130706433/", "https://me:pw@93.184.216.34/", "file:///etc/passwd", "https://x:99999/",
-     "https://169.254.169.254/latest", "nonsense"],
+     "https://169.254.169.254/latest", "nonsense", "https://[::127.0.0.1]/", "https://93.184.216.34:0/",
+     "https://192.0.0.192/", "https://[::ffff:7f00:1]/", "https://0/", "https://127.1/"],
 )  # fmt: skip
 def test_an_url_that_leads_into_our_network_is_refused(house: Served, url: str) -> None:
     admin = house.client(f"admin-{abs(hash(url))}", Role.ADMIN)

@@ -178,8 +178,12 @@ def test_the_news_of_a_task_are_the_same_in_every_store(
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0",
-     "fd00::1", "64:ff9b::a00:1", "2002:a00:1::", "100.64.0.1", "224.0.0.1"],
+     "fd00::1", "64:ff9b::a00:1", "2002:a00:1::", "100.64.0.1", "224.0.0.1", "::127.0.0.1", "::a00:1",
+     "192.0.0.192", "192.88.99.1", "fec0::1", "64:ff9b:1::a00:1", "5f00::1", "ff02::1", "240.0.0.1",
+     "255.255.255.255", "::ffff:192.0.0.192", "2001:db8::1", "2001::1"],
 )  # fmt: skip
 def test_an_address_of_our_own_network_is_not_public(address: str) -> None:
     assert not is_public(address)
     assert is_public("93.184.216.34")
+    assert is_public("2606:2800:220:1::1")
+    assert is_public("::ffff:93.184.216.34")
