@@ -32,6 +32,7 @@ from orchestrator.engine.pauses import Pauser
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
+from orchestrator.engine.unlock import unlock
 from orchestrator.engine.vendor_claim import VendorClaim, VendorClaims
 from orchestrator.engine.vendor_report import Answer, VendorReport, VendorReporter, why_not
 from orchestrator.engine.writer import Writer
@@ -103,6 +104,7 @@ class Orchestrator:
         self._clock = writer.clock  # not the store's: a stage turns its own
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
+        self._writer = writer
         self._pauser = Pauser(writer)
         self._reporter = Reporter(writer)
         self._vendor_reporter = VendorReporter(writer)
@@ -273,9 +275,21 @@ class Orchestrator:
         """Stops a command and all below it; what it did is undone."""
         self._launch(self._control.stop(self.resolve_id(command_id), reason, actor=actor))
 
-    def restart(self, command_id: str, reason: str = "", *, actor: str = "engine") -> None:
-        """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
-        self._launch(self._control.restart(self.resolve_id(command_id), reason, actor=actor))
+    def restart(
+        self,
+        command_id: str,
+        reason: str = "",
+        *,
+        from_part: str | None = None,
+        actor: str = "engine",
+    ) -> None:
+        """Begins a failed or stopped command anew where it failed, or tries again what is stuck.
+
+        With `from_part` it goes on from that part of its sequence, though that or what follows was done.
+        """
+        part = None if from_part is None else self.resolve_id(from_part)
+        full_id = self.resolve_id(command_id)
+        self._launch(self._control.restart(full_id, reason, actor=actor, from_part=part))
 
     def skip(self, command_id: str, reason: str = "", *, actor: str = "engine") -> None:
         """Goes on without a command that has not begun or is stuck."""
@@ -305,6 +319,10 @@ class Orchestrator:
     def resume(self, subject: str, reason: str = "", *, actor: str = "engine") -> None:
         """Takes a pause back; what waited because of it is begun at once. Raises NotFoundError when there is none."""
         self._launch(self._pauser.resume(self._subject(subject), reason, actor=actor))
+
+    def unlock(self, entity: str, reason: str, *, actor: str = "engine") -> None:
+        """Frees the lock on `type:id`, which no command that has not ended may hold."""
+        self._launch(unlock(self._writer, entity, reason, actor=actor))
 
     def _subject(self, text: str) -> str:
         of, colon, name = text.partition(":")

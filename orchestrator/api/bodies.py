@@ -42,6 +42,18 @@ class Order(BaseModel):
     reason: Words = Field(default="", max_length=2000)
 
 
+class RestartOrder(Order):
+    """An order to begin anew; `from_part` is the part of its sequence to go on from."""
+
+    from_part: Words | None = Field(default=None, max_length=100)
+
+
+class UnlockOrder(Order):
+    """An order to free the lock on `type:id`, with the reason."""
+
+    entity: Said = Field(max_length=500)
+
+
 class Verdict(Order):
     """An operator's word for how a command came out; `value` becomes its return value."""
 

@@ -14,6 +14,7 @@ from orchestrator.api.bodies import (
     Cursor,
     Limit,
     Order,
+    RestartOrder,
     Statuses,
     Submission,
     Verdict,
@@ -114,10 +115,17 @@ def stop(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> Com
 
 
 @router.post("/{command_id}/restart")
-def restart(command_id: str, caller: Follower, desk: AtDesk, order: Ordered) -> CommandView:
+def restart(
+    command_id: str,
+    caller: Follower,
+    desk: AtDesk,
+    order: Annotated[RestartOrder, Body(default_factory=RestartOrder)],
+) -> CommandView:
     """Begins a failed or stopped command anew where it failed, or tries again what is stuck."""
     submissions.check_steers(caller, command_id, desk)
-    desk.orchestrator.restart(command_id, order.reason, actor=caller.name)
+    desk.orchestrator.restart(
+        command_id, order.reason, from_part=order.from_part, actor=caller.name
+    )
     return desk.sees(caller).show(desk.orchestrator.get(command_id))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 from typing_extensions import TypedDict
 
+from orchestrator.api.bodies import UnlockOrder
 from orchestrator.api.desk import AtDesk
-from orchestrator.api.login import Follower, Reader
+from orchestrator.api.login import Follower, Operator, Reader
+from orchestrator.api.once import KeyedRoute
 from orchestrator.monitor.shapes import (
     AdapterList,
     Check,
@@ -32,7 +34,7 @@ class QueueList(TypedDict):
     items: list[QueueView]
 
 
-router = APIRouter(tags=["registers"])
+router = APIRouter(tags=["registers"], route_class=KeyedRoute)
 
 
 @router.get("/kinds")
@@ -60,6 +62,13 @@ def list_locks(
     """Lists who holds or waits for which lock: all, of one command or tree, or on one entity."""
     one = desk.orchestrator.resolve_id(command_id) if command_id else None
     return {"items": desk.monitor.locks(one, entity or None)}
+
+
+@router.post("/locks/unlock")
+def unlock(caller: Operator, desk: AtDesk, order: UnlockOrder) -> LockList:
+    """Frees a lock that nobody alive owns; gives who holds or waits for it then."""
+    desk.orchestrator.unlock(order.entity, order.reason, actor=caller.name)
+    return {"items": desk.monitor.locks(None, order.entity)}
 
 
 @router.get("/entities/{entity}")

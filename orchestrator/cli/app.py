@@ -26,6 +26,7 @@ COMMANDS = {
     "resolve": "ordering:resolve",
     "pause": "pausing:pause",
     "resume": "pausing:resume",
+    "unlock": "pausing:unlock",
     "kinds": "looking:kinds",
     "workers": "looking:workers",
     "queues": "looking:queues",

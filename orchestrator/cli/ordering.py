@@ -58,9 +58,12 @@ def restart(
     filters: Filters = None,
     status: InStatus = None,
     dry_run: DryRun = False,
+    from_part: Annotated[
+        str | None, typer.Option("--from", help="the part of its sequence to go on from")
+    ] = None,
 ) -> None:
     """Do again what failed, was stopped or is stuck."""
-    _order("restart", Which(ids, filters, status), reason, yes, dry_run)
+    _order("restart", Which(ids, filters, status), reason, yes, dry_run, from_part=from_part)
 
 
 def skip(

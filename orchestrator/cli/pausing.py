@@ -9,6 +9,7 @@ from rich.text import Text
 
 from orchestrator.cli.console import Json, Output, plain_table, print_items
 from orchestrator.cli.server import connect
+from orchestrator.cli.terminal import say
 from orchestrator.cli.words import age
 
 Subject = Annotated[
@@ -43,6 +44,16 @@ def resume(
             server.post("pauses/resume", {"subject": whole, "reason": reason}),
             output,
         )
+
+
+def unlock(
+    entity: Annotated[str, typer.Argument(metavar="TYPE:ID", help="as `locks` shows it")],
+    reason: Annotated[str, typer.Option("--reason", help="why; kept in the audit")],
+) -> None:
+    """Free a lock that no command which has not ended holds."""
+    with connect() as server:
+        server.post("locks/unlock", {"entity": entity, "reason": reason})
+    say(f"the lock on {entity} is free")
 
 
 def _print(answer: Json, output: Output) -> None:

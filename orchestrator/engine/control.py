@@ -73,10 +73,13 @@ class Control:
             raise ConflictError(f"command {command_id} ({command.kind}) {_words(command)}{way}")
         return self._write(command, "resolve", ev.Resolve(outcome, reason, value), reason, actor)
 
-    def restart(self, command_id: str, reason: str, *, actor: str) -> list[CommandEntity]:
+    def restart(
+        self, command_id: str, reason: str, *, actor: str, from_part: str | None = None
+    ) -> list[CommandEntity]:
         """Tries again what is stuck, or begins a failed or stopped root anew.
 
-        What had been done and was not undone stays done. Raises ConflictError for any other command.
+        What had been done and was not undone stays done; with `from_part`, a part of its sequence, only what stands
+        before that. Raises ConflictError for any other command.
         """
         command = self._get(command_id)
         if command.kind == OUTSIDE_KIND:
@@ -84,7 +87,7 @@ class Control:
                 f"command {command_id} ({command.kind}) was begun outside and cannot be restarted here;"
                 " begin it again where it was begun, and it is found again"
             )
-        if command.status is Status.NEEDS_ATTENTION:
+        if command.status is Status.NEEDS_ATTENTION and from_part is None:
             return self._write(
                 command, "restart", ev.Restart(reason), reason, actor, prepare=_check_is_wanted
             )
@@ -98,9 +101,22 @@ class Control:
                 f"command {command_id} ({command.kind}) is a part of {command.root_id};"
                 " restart that, it goes on where it failed"
             )
-        return self._write(
-            command, "restart", ev.Restart(reason), reason, actor, prepare=_reset_what_was_not_done
-        )
+        start = None if from_part is None else self._place_of(command, from_part)
+
+        def reset(unit: UnitOfWork, root: CommandEntity) -> None:
+            _reset_what_was_not_done(unit, root, start)
+
+        return self._write(command, "restart", ev.Restart(reason), reason, actor, prepare=reset)
+
+    def _place_of(self, command: CommandEntity, part_id: str) -> int:
+        """Gives the place of a planned part in its sequence. Raises BadInputError for any other."""
+        part = self._get(part_id)
+        if part.parent_id != command.command_id or not part.in_sequence or part.order < 0:
+            raise BadInputError(
+                f"from_part: command {part_id} ({part.kind}) is no part of the sequence of"
+                f" {command.command_id} ({command.kind})"
+            )
+        return part.order
 
     def clear(self, command_id: str, reason: str, *, actor: str) -> None:
         """Has the system outside forget an ended task that somebody else began; the scheduler asks it to.
@@ -183,15 +199,28 @@ def _check_no_part_runs(unit: UnitOfWork, seen: CommandEntity) -> None:
         )
 
 
-def _reset_what_was_not_done(unit: UnitOfWork, root: CommandEntity) -> None:
-    """Resets, in a sequence, all from the first part that is not done; side by side, all that are not."""
+def _reset_what_was_not_done(
+    unit: UnitOfWork, root: CommandEntity, start: int | None = None
+) -> None:
+    """Resets, in a sequence, all from the first part that is not done, or `start`; side by side, what is not done."""
     parts = unit.tx.parts(root.command_id, FINAL)
     planned = [one for one in parts if one.order >= 0]
     undone = [one for one in planned if one.status is not Status.SUCCEEDED]
     first = next((one.order for one in undone if not one.best_effort), None)
+    if start is not None:
+        before = [one for one in undone if not one.best_effort and one.order < start]
+        if any(one.status is not Status.SKIPPED for one in before):
+            raise ConflictError(
+                f"command {root.command_id} ({root.kind}) cannot be restarted there: {before[0].label} comes"
+                f" before it and is {before[0].status}; restart from that part, or from none"
+            )
+        first = start
+        undone = [one for one in undone if one not in before]
+        planned = [one for one in planned if one.order >= start or one in undone]
     for part in planned:
-        again = part in undone or (part.in_sequence and first is not None and part.order > first)
-        if again:
+        follows = first is not None and part.in_sequence and part.order > first
+        begins = start is not None and part.order == start
+        if part in undone or follows or begins:
             unit.tell(part.command_id, ev.Reset())
 
 

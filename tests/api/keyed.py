@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from orchestrator.api.ovirt.routes import API
 from orchestrator.core.asynctask import FoundTask, TaskReport, TaskStatus
+from orchestrator.core.locks import Lock, LockMode
+from orchestrator.core.status import Status
 from orchestrator.store.tables import metadata, webhook_delivery
 from tests.api.served import Served
 
@@ -86,6 +88,18 @@ def paused_kind(world: World) -> Asked:
     subject = f"kind:k{next(numbers)}"
     world.operator.post(f"{V1}/pauses", json={"subject": subject})
     return "operator", {}, {"subject": subject}
+
+
+def left_lock(world: World) -> Asked:
+    """Leaves a lock that a command which has ended holds, as no program of ours does."""
+    store = world.house.stage.store
+    command = world.house.stage.orchestrator.get(world.command())
+    with store.begin() as tx:
+        left = Lock("vm", f"left-{next(numbers)}", LockMode.EXCLUSIVE)
+        ended = command._replace(revision=command.revision + 1, status=Status.FAILED)
+        tx.acquire(command._replace(locks=(left,)), store.now())
+        tx.save([ended])
+    return "operator", {}, {"entity": str(left), "reason": "its command has ended"}
 
 
 def attachment(world: World) -> Asked:
@@ -231,6 +245,7 @@ ASKED: dict[tuple[str, str], Callable[[World], Asked]] = {
     ),
     ("POST", f"{COMMAND}/resume"): paused,
     ("POST", f"{V1}/pauses/resume"): paused_kind,
+    ("POST", f"{V1}/locks/unlock"): left_lock,
     ("POST", f"{V1}/pauses"): lambda world: (
         "operator",
         {},

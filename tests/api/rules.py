@@ -37,6 +37,7 @@ RULES: dict[tuple[str, str], Rule | str] = {
     ("POST", f"{COMMAND}/pause"): Rule(0, 0, 403, 403, 403),
     ("POST", f"{COMMAND}/resume"): Rule(0, 0, 403, 403, 403),
     ("GET", f"{V1}/pauses"): NO_VENDOR,
+    ("POST", f"{V1}/locks/unlock"): Rule(0, 0, 403, 403, 403),
     ("POST", f"{V1}/pauses"): Rule(0, 0, 403, 403, 403),
     ("POST", f"{V1}/pauses/resume"): Rule(0, 0, 403, 403, 403),
     ("POST", f"{V1}/commands/bulk"): Rule(0, 0, 403, 0, 0),  # each that is refused is a result
@@ -128,6 +129,7 @@ RULES |= {
 GUARDED = {key: rule for key, rule in RULES.items() if isinstance(rule, Rule)}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{COMMAND}/resolve"): {"outcome": "failed"},
+    ("POST", f"{V1}/locks/unlock"): {"entity": "vm:nothing", "reason": "x"},
     ("POST", f"{V1}/pauses"): {"subject": "kind:nothing.such"},
     ("POST", f"{V1}/pauses/resume"): {"subject": "kind:nothing.such"},
     ("POST", f"{V1}/commands/bulk"): {"verb": "stop", "ids": ["ffffffff"]},
