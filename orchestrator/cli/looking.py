@@ -10,6 +10,7 @@ from rich.text import Text
 
 from orchestrator.cli.console import Json, Output, plain_table, print_items
 from orchestrator.cli.server import connect
+from orchestrator.cli.terminal import one_line
 from orchestrator.cli.words import age
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o")]
@@ -32,8 +33,13 @@ def queues(output: OutputOption = Output.TABLE) -> None:
 
 
 def adapters(output: OutputOption = Output.TABLE) -> None:
-    """List the outside systems that commands can work in."""
-    _show("adapters", output, ("adapter", "news", "at work in"), _adapter_row)
+    """List the outside systems, whether they answer, and what is open and was found there."""
+    with connect() as server:
+        answer = server.get("adapters")
+    table = plain_table("adapter", "scope", "state", "asked", "open", "found")
+    for row in _system_rows(answer["items"]):
+        table.add_row(*(_cell(one) for one in row))
+    print_items(output, answer, table)
 
 
 def locks(output: OutputOption = Output.TABLE) -> None:
@@ -78,9 +84,26 @@ def _worker_row(worker: Json) -> Iterable[Any]:
     )
 
 
-def _adapter_row(adapter: Json) -> Iterable[Any]:
-    news = "reports by itself" if adapter["pushes"] else "is polled"
-    return adapter["name"], news, ", ".join(adapter["scopes"])
+def _system_rows(adapters: list[Json]) -> Iterable[Iterable[Any]]:
+    for adapter in adapters:
+        quiet = {"scope": None, "answers": None, "open_tasks": None, "found": None}
+        for one in adapter["systems"] or [quiet]:
+            yield (
+                adapter["name"],
+                one["scope"],
+                _answer(adapter, one),
+                age(one["asked_at"]) if one["answers"] is not None else None,
+                one["open_tasks"],
+                one["found"],
+            )
+
+
+def _answer(adapter: Json, scope: Json) -> Text:
+    if scope["answers"] is None:
+        return Text("reports by itself" if adapter["pushes"] else "not asked yet", "dim")
+    if scope["answers"]:
+        return Text("✓ answers", "green")
+    return Text(f"× for {age(scope['problem_since'])}: {one_line(scope['problem'])}", "red")
 
 
 def _lock_row(lock: Json) -> Iterable[Any]:

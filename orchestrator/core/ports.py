@@ -157,6 +157,16 @@ class OpenDoor:
     open_until: datetime
 
 
+class ScopeNote(NamedTuple):
+    """When a scope outside was last asked, and what kept it from answering; a note may be half a minute old."""
+
+    system: str
+    scope: str
+    asked_at: datetime
+    problem: str | None = None
+    problem_since: datetime | None = None
+
+
 class Transaction(Protocol):
     """One transaction of a store. Everything read for a change is locked against others until its end."""
 
@@ -353,6 +363,11 @@ class Store(Protocol):
         """Gives what is not being stopped in trees that are, and what nobody will wake there."""
 
     def scopes(self) -> list[tuple[str, str]]: ...
+    def note_scope(self, note: ScopeNote) -> None: ...
+    def scope_notes(self) -> list[ScopeNote]: ...
+    def count_open_tasks(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Gives by system and scope how many tasks are not cleared, and how many of them others began."""
+
     def open_tasks(self, system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]: ...
     def changed_tasks(self, since: int | None) -> tuple[list[TaskEntity], int]:
         """Gives all tasks written since the mark `since`, some perhaps again, and the mark to go on from.

@@ -15,7 +15,7 @@ from orchestrator.core.asynctask import FoundTask, TaskReport, TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
 from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
 from orchestrator.core.outside import Discoverer
-from orchestrator.core.ports import Adapter, Announcing, Clock, Sender
+from orchestrator.core.ports import Adapter, Announcing, Clock, ScopeNote, Sender
 from orchestrator.core.status import TaskState
 from orchestrator.engine.adopt import Adopter
 from orchestrator.engine.open_tasks import OpenTasks, ScopeTasks, is_to_tend
@@ -31,6 +31,7 @@ READ_ALL_EVERY = timedelta(minutes=10)  # for tasks that were deleted, which not
 # To read the answer about a task costs a microsecond: so polling takes at most a few thousandths of a core.
 REST_PER_TASK = timedelta(milliseconds=10)
 LONGEST_REST = timedelta(seconds=30)
+NOTE_EVERY = timedelta(seconds=30)  # that a scope answers as before
 CLEARING_AT_MOST = timedelta(seconds=10)  # in one visit, beyond the call that it takes to notice
 
 
@@ -39,6 +40,7 @@ class Watch:
     """When a scope, or our own store, is asked next, and how often it failed to answer.
 
     `has_news` says that something ended there since it was last asked; then it is asked as soon as it `rested`.
+    `problem` is what kept it from answering, as it was noted last.
     `list_due` is when all that the scope has is looked at, `settled` what was found there and has a command.
     """
 
@@ -48,6 +50,9 @@ class Watch:
     has_news: bool = False
     rested: datetime = LONG_AGO
     list_due: datetime = LONG_AGO
+    problem: str | None = None
+    problem_since: datetime | None = None
+    noted_at: datetime = LONG_AGO
     settled: Mapping[str, TaskStatus] = field(default_factory=dict)
 
     def is_due(self, now: datetime, *, lists: bool, polls: bool) -> bool:
@@ -172,6 +177,7 @@ class Poller:
 
     def _visit(self, tasks: ScopeTasks, watch: Watch, *, lists: bool) -> None:
         adapter, refs = self.adapters[tasks.system], tasks.refs()
+        away: str | None = None
         watch.has_news = False  # before it is asked: what ends meanwhile is news again
         try:
             if lists and isinstance(adapter, Discoverer):
@@ -181,19 +187,30 @@ class Poller:
             self._tend(adapter, tasks)
             watch.failures = 0
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
+            away = str(problem)
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.warning("poll_failed", system=adapter.name, scope=tasks.scope, why=str(problem))
         except (UnavailableError, ContendedError):
             raise  # it is our database that does not answer: the scheduler waits
-        except Exception:
+        except Exception as problem:
+            away = f"{type(problem).__name__}: {problem}"
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=tasks.scope)
         now = self.clock.now()
         rest = min(len(refs) * REST_PER_TASK, LONGEST_REST)
         watch.rested = now + rest
         watch.due = now + max(self.interval * (1 + watch.failures), rest)
+        self._note(tasks, watch, away, now)
         if lists:
             watch.list_due = now + self.list_every + self.interval * watch.failures
+
+    def _note(self, tasks: ScopeTasks, watch: Watch, problem: str | None, now: datetime) -> None:
+        """Notes for those who watch how the scope answered, at once where that is news."""
+        if problem == watch.problem and now - watch.noted_at < NOTE_EVERY:
+            return
+        since = watch.problem_since or now if problem is not None else None
+        watch.problem, watch.problem_since, watch.noted_at = problem, since, now
+        self.writer.store.note_scope(ScopeNote(tasks.system, tasks.scope, now, problem, since))
 
     def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> None:
         self.polls += 1

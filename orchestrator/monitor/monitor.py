@@ -267,12 +267,19 @@ class Monitor:
 
     def adapters(self) -> list[AdapterView]:
         """Gives all adapters, and where they have open tasks."""
-        scopes = self._store.scopes()
+        counts, notes = self._store.count_open_tasks(), self._store.scope_notes()
+        noted = {(one.system, one.scope): one for one in notes}
+        known = sorted(counts.keys() | noted.keys())
         return [
             {
                 "name": one.name,
                 "pushes": bool(getattr(one, "pushes", False)),
-                "scopes": [scope for system, scope in scopes if system == one.name],
+                "scopes": [scope for system, scope in sorted(counts) if system == one.name],
+                "systems": [
+                    views.scope_view(at[1], noted.get(at), *counts.get(at, (0, 0)))
+                    for at in known
+                    if at[0] == one.name
+                ],
             }
             for one in self._catalog.supplies
             if isinstance(one, Adapter)

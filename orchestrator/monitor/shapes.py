@@ -224,12 +224,28 @@ class KindView(TypedDict):
     verbs: list[str]
 
 
+class ScopeView(TypedDict):
+    """A scope of an outside system: whether it answers (None: it was never asked), and what is open there.
+
+    `found` of the `open_tasks` were begun by others. `asked_at` may be half a minute old.
+    """
+
+    scope: str
+    answers: bool | None
+    asked_at: str | None
+    problem: str | None
+    problem_since: str | None
+    open_tasks: int
+    found: int
+
+
 class AdapterView(TypedDict):
-    """An adapter, and the scopes in which tasks of ours are open."""
+    """An adapter, the scopes in which tasks of ours are open, and all that were ever asked."""
 
     name: str
     pushes: bool
     scopes: list[str]
+    systems: list[ScopeView]
 
 
 class TroubleView(TypedDict):

@@ -10,7 +10,7 @@ from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, TaskEntity, Transition
 from orchestrator.core.ids import short
 from orchestrator.core.locks import LockRow
-from orchestrator.core.ports import Trouble, WorkerRow
+from orchestrator.core.ports import ScopeNote, Trouble, WorkerRow
 from orchestrator.core.progress import note_on, progress_of
 from orchestrator.monitor.actions import actions, refusals
 from orchestrator.monitor.shapes import (
@@ -18,6 +18,7 @@ from orchestrator.monitor.shapes import (
     DeedView,
     EventView,
     LockView,
+    ScopeView,
     StuckPart,
     TaskView,
     TroubleView,
@@ -130,6 +131,19 @@ def lock_view(row: LockRow) -> LockView:
         "command_id": row.command_id,
         "root_id": row.root_id,
         "since": instant(row.since),
+    }
+
+
+def scope_view(scope: str, note: ScopeNote | None, open_tasks: int, found: int) -> ScopeView:
+    """Gives how a scope answered when it was asked last, and how many tasks are open there."""
+    return {
+        "scope": scope,
+        "answers": None if note is None else note.problem is None,
+        "asked_at": None if note is None else instant(note.asked_at),
+        "problem": None if note is None else note.problem,
+        "problem_since": None if note is None else instant(note.problem_since),
+        "open_tasks": open_tasks,
+        "found": found,
     }
 
 

@@ -23,7 +23,7 @@ from orchestrator.core.ports import LEASE_MOST_S, Signs, Transaction, WorkerRow
 from orchestrator.core.query import CommandQuery, Page
 from orchestrator.core.status import FINAL, Status, TaskState
 from orchestrator.store.memory_books import Books
-from orchestrator.store.memory_found import FoundTasks, check_found_once
+from orchestrator.store.memory_found import FoundTasks, ScopeNotes, check_found_once
 from orchestrator.store.memory_granting import MemoryGranting
 from orchestrator.store.memory_watching import MemoryWatching
 
@@ -227,7 +227,7 @@ class MemoryTransaction(FoundTasks):
         return worker.alive_until if worker else None
 
 
-class MemoryStore(MemoryWatching, MemoryGranting):
+class MemoryStore(MemoryWatching, MemoryGranting, ScopeNotes):
     """Implements `orchestrator.core.ports.Store` in memory, with a clock that a test may turn."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

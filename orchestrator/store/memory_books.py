@@ -10,7 +10,7 @@ from orchestrator.core.access import Grant
 from orchestrator.core.audit import Deed
 from orchestrator.core.entity import CommandEntity, Payload, TaskEntity, Transition
 from orchestrator.core.pause import Pause
-from orchestrator.core.ports import OpenDoor, WorkerRow
+from orchestrator.core.ports import OpenDoor, ScopeNote, WorkerRow
 from orchestrator.core.webhook import Delivery, Endpoint
 from orchestrator.store.memory_locks import MemoryLocks
 
@@ -31,6 +31,7 @@ class Books:
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     doors: dict[str, OpenDoor] = field(default_factory=dict)
+    scope_notes: dict[tuple[str, str], ScopeNote] = field(default_factory=dict)
     workers: dict[str, WorkerRow] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)

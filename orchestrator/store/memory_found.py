@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from orchestrator.core.entity import TaskEntity
 from orchestrator.core.errors import ContendedError
+from orchestrator.core.ports import ScopeNote
 from orchestrator.core.status import TaskState
 from orchestrator.store.memory_books import Books
 
@@ -30,6 +31,26 @@ class FoundTasks:
     def _in(self, system: str, scope: str) -> list[TaskEntity]:
         tasks = self._books.tasks.values()
         return [one for one in tasks if (one.system, one.scope) == (system, scope)]
+
+
+class ScopeNotes:
+    """Keeps how scopes answered, and counts what is open in each."""
+
+    books: Books
+
+    def note_scope(self, note: ScopeNote) -> None:
+        self.books.scope_notes[note.system, note.scope] = note
+
+    def scope_notes(self) -> list[ScopeNote]:
+        return sorted(self.books.scope_notes.values())
+
+    def count_open_tasks(self) -> dict[tuple[str, str], tuple[int, int]]:
+        counts: dict[tuple[str, str], tuple[int, int]] = {}
+        for one in self.books.tasks.values():
+            if one.state is not TaskState.CLEARED:
+                every, found = counts.get((one.system, one.scope), (0, 0))
+                counts[one.system, one.scope] = (every + 1, found + one.found)
+        return counts
 
 
 def check_found_once(task: TaskEntity, tasks: Iterable[TaskEntity]) -> None:

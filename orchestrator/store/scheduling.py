@@ -11,16 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.ports import LEASE_MOST_S, Signs, Straggler, WorkerRow
+from orchestrator.core.ports import LEASE_MOST_S, ScopeNote, Signs, Straggler, WorkerRow
 from orchestrator.core.status import Outcome, TaskState
 from orchestrator.store import codec, statements
 from orchestrator.store.direct import Direct, Row
 from orchestrator.store.reads import Reads
 from orchestrator.store.regular import CAN_BE_LATE, IS_CLAIMED_BY_A_STRANGER, Regular
 from orchestrator.store.stamp import NothingBefore
-from orchestrator.store.tables import async_task, command_entity, lease, worker
+from orchestrator.store.tables import async_task, command_entity, lease, outside_scope, worker
 
-_c, _t, _w = command_entity.c, async_task.c, worker.c
+_c, _t, _w, _o = command_entity.c, async_task.c, worker.c, outside_scope.c
 OUTCOMES = frozenset(one.value for one in Outcome)
 CLAIMS = 500  # of strangers, at a time
 
@@ -93,6 +93,27 @@ class Scheduling:
         """Gives every (system, scope) that has an async task which is not cleared."""
         statement = sa.select(_t.system, _t.scope).where(_t.state != TaskState.CLEARED).distinct()
         return self._read(statement, lambda row: (row[0], row[1]))
+
+    def note_scope(self, note: ScopeNote) -> None:
+        """Notes how a scope answered."""
+        of_it = sa.and_(_o.system == note.system, _o.scope == note.scope)
+        given = {**note._asdict(), "problem": codec.storable(note.problem)}
+        with self.writing() as connection:
+            if not connection.execute(sa.update(outside_scope).where(of_it).values(given)).rowcount:
+                connection.execute(sa.insert(outside_scope).values(given))
+
+    def scope_notes(self) -> list[ScopeNote]:
+        """Gives how each scope answered that was ever asked."""
+        statement = sa.select(outside_scope).order_by(_o.system, _o.scope)
+        return self._read(statement, lambda row: ScopeNote(*row))
+
+    def count_open_tasks(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Counts the tasks that are not cleared, by system and scope, and those of them that others began."""
+        found = sa.func.sum(sa.case((_t.found, 1), else_=0))
+        statement = sa.select(_t.system, _t.scope, sa.func.count(), found)
+        statement = statement.where(_t.state != TaskState.CLEARED).group_by(_t.system, _t.scope)
+        rows = self._read(statement, lambda row: ((row[0], row[1]), (row[2], int(row[3]))))
+        return dict(rows)
 
     def open_tasks(self, system: str, scope: str, *, to_tend: bool = False) -> list[TaskEntity]:
         """Gives the tasks of a scope that are not cleared, oldest first.

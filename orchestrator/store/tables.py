@@ -340,6 +340,16 @@ worker = sa.Table(
     sa.Column("born", sa.BigInteger),  # when its process began, in its kernel's own count
 )
 
+outside_scope = sa.Table(
+    "outside_scope",
+    metadata,
+    sa.Column("system", Text, primary_key=True),
+    sa.Column("scope", Text, primary_key=True),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("problem", Text),
+    sa.Column("problem_since", Instant),
+)
+
 lease = sa.Table(
     "lease",
     metadata,

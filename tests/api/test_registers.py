@@ -46,7 +46,22 @@ def test_workers_locks_adapters_and_queues_are_listed(viewer: httpx.Client, stag
     assert (worker["name"], worker["alive"], worker["claims"]) == ("stage", True, 0)
     assert [one["command_id"] for one in locks] == [command_id]
     assert of_tree == locks
-    assert adapter == {"name": "vendor", "pushes": True, "scopes": ["acme"]}
+    assert adapter == {
+        "name": "vendor",
+        "pushes": True,
+        "scopes": ["acme"],
+        "systems": [
+            {
+                "scope": "acme",
+                "answers": None,
+                "asked_at": None,
+                "problem": None,
+                "problem_since": None,
+                "open_tasks": 1,
+                "found": 0,
+            }
+        ],
+    }
     assert queues == {"items": []}
 
 

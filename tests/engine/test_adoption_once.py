@@ -205,3 +205,32 @@ def test_two_schedulers_that_find_it_at_the_same_time_make_one_command(
 
     assert [len(one) for one in settled] == [20, 20]
     assert len(found(stages[0])) == 20
+
+
+def test_how_a_scope_answers_is_noted_at_once_and_else_now_and_then(
+    stage: Stage, shop: Shop
+) -> None:
+    shop.begins("t1", "wheel")
+    stage.turn(LIST)
+    stage.submit(Turn(thing="lamp"))
+    stage.play()
+    fine = stage.store.scope_notes()
+    stage.turn(LIST)
+    same = stage.store.scope_notes()
+
+    shop.away = True
+    stage.turn(LIST)
+    since = stage.clock.now()
+    stage.turn(timedelta(seconds=70))
+    north = stage.store.scope_notes()[0]
+    shop.away = False
+    stage.turn(timedelta(seconds=70))
+
+    assert [(one.system, one.scope, one.problem) for one in fine] == [
+        ("shop", "north", None),
+        ("shop", "south", None),
+    ]
+    assert same == fine
+    assert (north.problem, north.problem_since) == ("away", since)
+    assert [one.problem for one in stage.store.scope_notes()] == [None, None]
+    assert stage.store.count_open_tasks() == {("shop", "north"): (2, 1)}

@@ -69,6 +69,7 @@ export const api = {
   preview: (command, verb) => request("GET", `/commands/${id(command)}/preview${query({ verb })}`),
   bulk: (order) => request("POST", "/commands/bulk", order),
   workers: () => request("GET", "/workers"),
+  adapters: () => request("GET", "/adapters"),
   queues: () => request("GET", "/queues"),
   locks: (entity) => request("GET", `/locks${query({ entity })}`),
   feedPath: (after) => `${ROOT}/feed${query({ after })}`,

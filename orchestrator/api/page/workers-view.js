@@ -15,7 +15,8 @@ export class WorkersView {
   #content = make("div", { class: "card" });
   #queues = make("div");
   #troubles = make("div");
-  element = make("section", { class: "plain" }, make("h1", {}, "Workers"), this.#troubles, this.#content, this.#queues);
+  #systems = make("div");
+  element = make("section", { class: "plain" }, make("h1", {}, "Workers"), this.#troubles, this.#content, this.#systems, this.#queues);
 
   constructor(app) {
     this.#app = app;
@@ -35,7 +36,10 @@ export class WorkersView {
   }
 
   async refresh() {
-    const [workers, queues] = await Promise.all([api.workers(), api.queues().catch(() => ({ items: [] }))]);
+    const nothing = () => ({ items: [] });
+    const [workers, queues, adapters] = await Promise.all([api.workers(), api.queues().catch(nothing), api.adapters().catch(nothing)]);
+    const systems = adapters.items.flatMap((adapter) => adapter.systems.map((one) => ({ ...one, adapter })));
+    fill(this.#systems, systems.length ? [make("h2", {}, "Outside systems"), make("div", { class: "card" }, drawSystems(systems))] : null);
     fill(this.#content, workers.items.length ? drawWorkers(workers.items) : nobody());
     fill(this.#queues, queues.items.length ? [make("h2", {}, "Queues"), make("div", { class: "card" }, drawQueues(queues.items))] : null);
   }
@@ -65,6 +69,23 @@ function drawTroubles(troubles) {
     one.advice,
   ]);
   return [make("h2", {}, "Not reached"), make("div", { class: "card" }, table(["Where", "What is wrong", "What to do"], rows, "Not reached"))];
+}
+
+function drawSystems(systems) {
+  const rows = systems.map((one) => [
+    make("strong", {}, `${one.adapter.name} · ${one.scope}`),
+    answerOf(one),
+    one.asked_at ? clock(one.asked_at) : "–",
+    String(one.open_tasks),
+    String(one.found),
+  ]);
+  return table(["System", "State", "Asked last", "Open tasks", "Begun by others"], rows, "Outside systems");
+}
+
+function answerOf(one) {
+  if (one.answers === null) return one.adapter.pushes ? "Reports by itself" : "Not asked yet";
+  const [sign, tone, words] = one.answers ? ["●", "good", "Answers"] : ["✕", "bad", `Since ${clock(one.problem_since)}: ${one.problem}`];
+  return make("span", { class: "status", "data-tone": tone }, make("span", { class: "sign", "aria-hidden": "true" }, sign), words);
 }
 
 function drawQueues(queues) {
