@@ -213,10 +213,12 @@ class Vdsm:
     def _poll_tasks(
         self, calls: Calls, tasks: list[AsyncTaskRef], found: list[FoundTask] | None = None
     ) -> list[TaskReport]:
-        """Judges tasks by a listing of the pool's manager; with `found`, tells there all that it lists."""
+        """Judges tasks by a listing of the pool's manager; with `found`, tells there what else it lists."""
         listed = calls.listing("Host.getAllTasksStatuses")
-        if found is not None and listed:
-            found += found_tasks(calls.pool.id, listed, calls.listing("Host.getAllTasksInfo"))
+        ids = {one.external_id for one in tasks}
+        others = {one: it for one, it in listed.items() if one not in ids}
+        if found is not None and others:
+            found += found_tasks(calls.pool.id, others, calls.listing("Host.getAllTasksInfo"))
         before, now = self._readings.get(calls.pool.id, {}), dict[str, Reading]()
         for one in tasks:
             it = listed.get(one.external_id)
@@ -239,7 +241,7 @@ class Vdsm:
         tasks: list[AsyncTaskRef],
         found: list[FoundTask] | None = None,
     ) -> list[TaskReport]:
-        """Judges jobs by a listing of their host; with `found`, tells there all that it lists."""
+        """Judges jobs by a listing of their host; with `found`, tells there what else it lists."""
         ours = [one for one in tasks if not is_found(one)]
         others = [one for one in tasks if is_found(one)]
         host = calls.pool.host(address)
@@ -258,7 +260,9 @@ class Vdsm:
                 raise
             return [STORAGE_JOBS[one.verb].fence(calls, one) for one in ours]
         if found is not None:
-            found += found_jobs(calls.pool.id, listed.values(), host.address)
+            ids = {one.external_id for one in tasks} | {one.task_id for one in tasks}
+            unknown = [one for name, one in listed.items() if name not in ids]
+            found += found_jobs(calls.pool.id, unknown, host.address)
         return [followed_job(one, listed.get(one.external_id or "")) for one in others] + [
             STORAGE_JOBS[one.verb].read(calls, one, host, listed.get(one.task_id)) for one in ours
         ]
