@@ -17,6 +17,7 @@ from orchestrator.cli.console import Json, Output, print_json, print_lines, resu
 from orchestrator.cli.exits import CliError, ExitCode
 from orchestrator.cli.server import Server, connect
 from orchestrator.cli.settings import CONFIG, read_settings
+from orchestrator.cli.words import age
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def _examine() -> Iterator[Finding]:
         yield _try("Adapters", lambda: _adapters(server))
         yield from _troubles(server)
         yield _try("Attention", lambda: _attention(server))
+        yield _try("Paused", lambda: _paused(server))
+        yield _try("Webhooks", lambda: _webhooks(server))
         yield _try("Rows", lambda: _rows(server))
         yield _try("Verbs", lambda: _verbs(server))
         yield web
@@ -80,7 +83,20 @@ def _try(part: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except CliError as error:
-        return Finding(part, False, str(error))
+        return Finding(part, False, str(error), _advice(part, error))
+
+
+def _advice(part: str, error: CliError) -> str:
+    """Says what mends it when a part could not even be looked at."""
+    match error.code:
+        case ExitCode.NOT_ALLOWED:
+            return "log in with: orchestrator login"
+        case ExitCode.UNREACHABLE if part == "Broker":
+            return "start Redis, or set ORCHESTRATOR_BROKER_URL; commands go on meanwhile"
+        case ExitCode.UNREACHABLE:
+            return "run: orchestrator up"
+        case _:
+            return f"mend {CONFIG}" if part == "Config" else "see the server's log"
 
 
 def _config() -> Finding:
@@ -199,6 +215,31 @@ def _verbs(server: Server) -> Finding:
         "find out what it did, then: orchestrator resolve ID; restart the worker to free its slot"
     )
     return Finding("Verbs", False, f"{len(held)} do not come back after a stop: {named}", advice)
+
+
+def _paused(server: Server) -> Finding:
+    """A pause is no fault; one that was forgotten is what nobody finds."""
+    paused = server.get("pauses")["items"]
+    if not paused:
+        return Finding("Paused", True, "nothing")
+    first = min(paused, key=lambda one: str(one["at"]))
+    text = f"{len(paused)}; {first['subject']} by {first['by']} for {age(first['at'])}: {first['reason']}"
+    return Finding("Paused", True, text, f"run: orchestrator resume {first['subject']}")
+
+
+def _webhooks(server: Server) -> Finding:
+    try:
+        dead = server.get("webhooks/dead-letters")["items"]
+    except CliError as error:
+        if error.code is ExitCode.NOT_ALLOWED:
+            return Finding("Webhooks", True, "not yours to see")
+        raise
+    if not dead:
+        return Finding("Webhooks", True, "no delivery was given up")
+    text = f"{len(dead)} deliveries were given up; to {dead[0]['vendor']}: {dead[0]['problem']}"
+    return Finding(
+        "Webhooks", False, text, "run: orchestrator webhook dead, then webhook resend ID"
+    )
 
 
 def _attention(server: Server) -> Finding:
