@@ -348,8 +348,9 @@ CHANGED_COLUMNS = (
     "revision", "attempt", "tries", "deaths", "nudges", "worker_id", "wake_at", "message",
     "progress", "start_time", "end_time", "last_update_time", "restarts", "stuck",
 )  # fmt: skip
-TOUCH_COLUMNS = tuple(column.name for column in entity_touch.c)
-PLACE_COLUMNS = tuple(column.name for column in command_sequence.c)
-LOG_COLUMNS = tuple(column.name for column in event.c if column.name != "seq")
-_TASK_STORED = tuple(column.name for column in async_task.c)
+# A column's name is a kind of str that orjson takes for no key: rows would be written the slow way.
+TOUCH_COLUMNS = tuple(str(column.name) for column in entity_touch.c)
+PLACE_COLUMNS = tuple(str(column.name) for column in command_sequence.c)
+LOG_COLUMNS = tuple(str(column.name) for column in event.c if column.name != "seq")
+_TASK_STORED = tuple(str(column.name) for column in async_task.c)
 TASK_COLUMNS = tuple(name for name in _TASK_STORED if name != "stamp")
