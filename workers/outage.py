@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -42,8 +44,18 @@ outage = Outage()
 class Standby:
     """Runs ready commands in threads of its own during an outage. Otherwise it reads one byte each second."""
 
-    def __init__(self, runner: Runner, sender: Sender, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        sender: Sender,
+        stop: threading.Event,
+        *,
+        outage: Outage = outage,
+        begin: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
         self.slots = 1
+        self._outage = outage
+        self._begin = begin or _in_a_thread
         self._runner = runner
         self._sender = sender
         self._stop = stop
@@ -56,12 +68,12 @@ class Standby:
     def _watch(self) -> None:
         was_on = False  # a connection that is only being made anew is no outage
         while not self._stop.wait(LOOK_S):
-            is_on = outage.is_on
+            is_on = self._outage.is_on
             if is_on and was_on and not self._runner.stopping.is_set():
-                self._take()
+                self.take()
             was_on = is_on
 
-    def _take(self) -> None:
+    def take(self) -> None:
         """Begins as many ready commands as this process has free slots."""
         try:
             free = self.slots - len(self._runner.running)
@@ -72,8 +84,8 @@ class Standby:
         except Exception:
             log.exception("standby_broke")
             return
-        for one in ids:  # no daemons: a verb that was begun is completed when the worker is stopped
-            threading.Thread(target=self._run, args=(one,), name="standby-run").start()
+        for one in ids:
+            self._begin(partial(self._run, one))
 
     def _run(self, command_id: str) -> None:
         """Runs a command, and others, until there are none or the broker is back."""
@@ -82,9 +94,14 @@ class Standby:
             while ids:
                 report = self._runner.run(ids[0])
                 self._sender.launch(report.ready)
-                goes_on = report.ran and outage.is_on and not self._runner.stopping.is_set()
+                goes_on = report.ran and self._outage.is_on and not self._runner.stopping.is_set()
                 ids = self._runner.find_ready(1) if goes_on else []
         except (UnavailableError, ContendedError) as problem:
             log.warning("standby_waits", why=str(problem))
         except Exception:
             log.exception("standby_broke")
+
+
+def _in_a_thread(do: Callable[[], None]) -> None:
+    """Begins it in a thread that is no daemon: a verb that was begun is completed when the worker is stopped."""
+    threading.Thread(target=do, name="standby-run").start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,14 @@ class Seen:
 
 
 class ProcessTable:
-    """The processes that the kernel knows in the place of this one."""
+    """The processes that the kernel knows in the place of this one, and what `/proc` shows of them."""
+
+    def __init__(
+        self,
+        kill: Callable[[int, int], None] | None = None,
+        look: Callable[[int], Seen | None] | None = None,
+    ) -> None:
+        self._kill, self._look = kill, look or _look
 
     def here(self) -> str:
         """Gives the place of this process: one boot of one machine, and there one table of processes and one time.
@@ -52,13 +60,13 @@ class ProcessTable:
 
     def born(self, pid: int) -> int | None:
         """Gives when the process began; None where that cannot be seen."""
-        seen = _look(pid)
+        seen = self._look(pid)
         return None if seen is None else seen.born
 
     def knows(self, pid: int) -> bool:
         """Tells whether the kernel has such a process; `/proc` may hide one that it has."""
         try:
-            os.kill(pid, 0)
+            (self._kill or os.kill)(pid, 0)
         except ProcessLookupError:
             return False
         except (PermissionError, OverflowError):
@@ -69,7 +77,7 @@ class ProcessTable:
         """Tells whether the process that began then still runs. What cannot be seen is taken to live."""
         if not self.knows(pid):
             return False
-        seen = _look(pid)
+        seen = self._look(pid)
         if seen is None:
             return True
         if born is not None and seen.born != born:

@@ -10,6 +10,7 @@ from orchestrator.core.entity import CommandEntity, Transition
 from orchestrator.core.machine import STEPS
 from orchestrator.core.ports import Store
 from orchestrator.core.status import FINAL, Mode, Phase, Status, TaskState
+from tests.model.trials import begun_after_an_addition_failed
 from tests.model.world import Effect
 
 OVER = (TaskState.CLEARED, TaskState.CLEAR_FAILED)
@@ -47,6 +48,7 @@ def check(
         wrong += _not_done(log, commands, effects, on_one_clock=on_one_clock)
     wrong += _ended_before_parts(log, commands)
     wrong += _undone_out_of_order(log, commands)
+    wrong += begun_after_an_addition_failed(log, commands)
     if feed is not None:
         wrong += _gaps(feed, log)
     return wrong

@@ -30,7 +30,7 @@ from orchestrator import (
     sequence,
 )
 from orchestrator.core.plan import Part
-from tests.model.odd import ODD_ERRORS, ODD_WAITS, UNSTORABLE, one_of
+from tests.model.odd import LAZY, ODD_ERRORS, ODD_WAITS, one_of
 from tests.model.outside import SYSTEM, Folder, Outside
 from tests.model.plans import VENDORS, Node, from_json
 from tests.model.world import FileWorld, World
@@ -87,12 +87,14 @@ class Scripted(Command):
         match script:
             case "refuse":
                 raise Refused(f"{self.name} is refused")
-            case "postpone":
+            case "postpone" | "wait":
                 raise TryAgain(f"{self.name} waits", after=one_of(ODD_WAITS, number))
             case "crash" | "poison":
                 return world.crash()
             case "unstorable":
-                return one_of(UNSTORABLE, number)()
+                return one_of(world.unstorable, number)()
+            case "lazy":
+                return one_of(LAZY, number)()
             case _:
                 raise one_of(ODD_ERRORS, number)(f"{self.name} went wrong")
 
@@ -110,7 +112,7 @@ class Scripted(Command):
 def fails(script: str, tally: int, times: int) -> bool:
     """Tells whether the script has its verb go wrong, when it is called for the `tally`-th time."""
     match script:
-        case "refuse" | "raise" | "poison" | "unstorable":
+        case "refuse" | "raise" | "poison" | "unstorable" | "wait" | "lazy":
             return True
         case "flaky" | "postpone" | "crash":
             return tally <= times
@@ -142,8 +144,9 @@ class Undoes(Command):
 class Checks(Command):
     """Has a `validate`."""
 
-    def validate(self: Scripted, world: World, run: Run, said: list[str]) -> None:  # type: ignore[misc]
-        self.act(self.on_check, "validate", world, run)
+    def validate(self: Scripted, world: World, run: Run, said: list[str]) -> Any:  # type: ignore[misc]
+        answer = self.act(self.on_check, "validate", world, run)
+        return answer if self.on_check == "lazy" else None
 
 
 class Plans(Scripted):

@@ -66,6 +66,10 @@ def _task() -> AsyncTask[Any]:
 UNSTORABLE: tuple[Callable[[], Any], ...] = (_generator, object, _coroutine, _nested, _task)
 
 
+LAZY: tuple[Callable[[], Any], ...] = (_generator, _coroutine)
+"""Answers of a verb that has done nothing yet."""
+
+
 def one_of(choice: Sequence[T], number: int) -> T:
     """Gives one of them; each in its turn."""
     return choice[number % len(choice)]

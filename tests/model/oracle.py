@@ -26,6 +26,7 @@ SHOWN = {
     Status.SKIPPED: None,
 }
 WORSE = (F, X, S)
+NEVER = ("refuse", "raise", "lazy")  # a validate that does not let it begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class _Oracle:
         return right
 
     def _by_plan(self, node: Node, command: CommandEntity, *, stopped: bool) -> set[Outcome]:
-        if node.check in ("refuse", "raise"):
+        if node.check in NEVER:
             return {F}
         if not node.parts:
             return self._by_script(node, command)
@@ -204,7 +205,7 @@ class _Oracle:
         self, node: Node, command: CommandEntity, outcome: Outcome | None, *, stopped: bool
     ) -> bool:
         """Tells whether its parts were begun."""
-        if node.check in ("refuse", "raise") or outcome is None:
+        if node.check in NEVER or outcome is None:
             return False
         went_through = outcome is S and not self._resolved_end(command)
         return went_through or not self._cut_off(node, command, stopped=stopped)

@@ -145,7 +145,7 @@ class Maker:
     def _check(self, chance: float) -> str | None:
         if self.rng.random() >= chance:
             return None
-        return self.rng.choice(("succeed", "succeed", "flaky", "refuse", "raise"))
+        return self.rng.choice(("succeed", "succeed", "flaky", "refuse", "raise", "lazy"))
 
     def _locks(self, chance: float) -> tuple[str, ...]:
         if not self.menu.locks or self.rng.random() >= chance:

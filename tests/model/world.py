@@ -6,11 +6,13 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator import Run
+from tests.model.odd import UNSTORABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Effect:
 
 class World:
     """The world in memory; a simulation gives it a clock and a way to die and to hang."""
+
+    unstorable: Sequence[Callable[[], Any]] = UNSTORABLE
+    """What verbs give that no store takes."""
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from orchestrator.engine.reconcile import Reconciler
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.run import Runner
 from orchestrator.engine.writer import Request, Writer
+from tests.simulation.places import SimTable, settle_in
+from workers.outage import Standby
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -63,7 +66,11 @@ class Process:
         self.worker_id = f"{self.role}-{number}"
         self.threads: list[Thread] = []
         self.is_alive = True
+        self.died_at: datetime | None = None
         self.frozen_until = 0.0
+        self.place, self.pid, self.born = "", 0, 0
+        self.leases: list[tuple[int, datetime]] = []  # after which event, and until when
+        settle_in(play, self)
         self.writer = Writer(play.store, play.policy, clock=play.clock, rng=play.rng)
 
     @property
@@ -90,6 +97,7 @@ class Process:
         if not self.is_alive:
             return
         self.is_alive = False
+        self.died_at = self.play.clock.now()
         here = getcurrent()
         for thread in [one for one in self.threads if one is not here]:
             thread.parent = here  # when it has unwound, we go on here
@@ -97,15 +105,19 @@ class Process:
 
     def heartbeat(self) -> None:
         """Renews its lease."""
+        until = self.play.clock.now() + LEASE
+        self.leases.append((self.play.store.last_event(), until))
         self.play.store.heartbeat(
             WorkerRow(
                 worker_id=self.worker_id,
                 name=self.worker_id,
                 role=self.role,
                 host="a-host-of-the-simulation",
-                pid=1,
+                pid=self.pid,
+                place=self.place,
+                born=self.born,
                 started_at=datetime(2026, 1, 1, tzinfo=UTC),
-                alive_until=self.play.clock.now() + LEASE,
+                alive_until=until,
             )
         )
 
@@ -125,6 +137,10 @@ class Worker(Process):
             rng=play.rng,
         )
         self._suspects: set[tuple[str, int]] = set()
+        self.standby = Standby(
+            self.runner, self, threading.Event(), outage=play.outage, begin=self.spawn
+        )
+        self.standby.slots = THREADS
         self.heartbeat()
 
     @property
@@ -141,6 +157,11 @@ class Worker(Process):
             self.launch(self.runner.run(command_id).ready)
 
         self.spawn(handle)
+
+    def stand_in(self) -> None:
+        """Takes work by itself, should the broker be away."""
+        if self.play.outage.is_on and self.has_room:
+            self.standby.take()
 
     def watch(self) -> None:
         """Fences verbs that hang, and gives back claims of its own that no thread knows of.
@@ -170,7 +191,9 @@ class Scheduler(Process):
     def __init__(self, play: Play, number: int) -> None:
         super().__init__(play, number)
         self.reporter = Reporter(self.writer)
-        self.reconciler = Reconciler(self.writer, self.reporter, self, play.clock)
+        self.reconciler = Reconciler(
+            self.writer, self.reporter, self, play.clock, table=SimTable(play, self)
+        )
         self.poller = Poller(
             self.writer,
             self.reporter,

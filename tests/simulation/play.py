@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,21 +21,21 @@ from orchestrator.core.status import FINAL, TaskState
 from orchestrator.engine import faults
 from orchestrator.store.memory import MemoryStore
 from orchestrator.testing import StageClock
-from tests.model.checker import check, miscounted
-from tests.model.oracle import judge
-from tests.model.plans import BAD, STUCK, UNKNOWN, Menu, draw, random_plan
+from tests.model.checker import miscounted
+from tests.model.plans import BAD, POISON, STUCK, UNKNOWN, Menu, draw, random_plan
 from tests.simulation.actors import Crash, Process, Scheduler, Thread, Worker
 from tests.simulation.crowd import Crowd, Tree
+from tests.simulation.judging import verdict
 from tests.simulation.scenery import CATALOG, OUTSIDE, VENDORS, WORLD, Broker
+from tests.simulation.weather import break_reads, refuse_values
+from workers.outage import Outage
 
 STEPS = 120  # of trouble, before everything calms down
 MOST_STEPS = 3_000
 RUDE = 2  # deaths of processes, freezes, missed heartbeats: fewer than a command may outlive
 DEATHS = 12
-READS_AWAY = {
-    "values": 5,
-    "get": 25,
-}  # times as often as a commit; workers read `get` when they fence
+FEW_DEATHS = 4  # where some commands kill their worker each time
+END_TRIES = 8
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 LEAVING = frozenset({"before_ack", "after_ack", "before_claim", "after_claim", "before_verb",
                      "after_verb", "before_start", "after_start", "before_publish",
@@ -58,12 +59,18 @@ class Play:
         self._began = self.clock.now()
         self.passers_by = random.Random(f"{seed} passers-by")  # who leaves the others' luck alone
         self.store = store(self.clock.now)
-        self._break_reads()
+        break_reads(self)
+        refuse_values(self)
         self.catalog = CATALOG
         self.adapters = (OUTSIDE, VENDORS)
         self.fusion_s = self.rng.choice((0.0, 0.1, 1000.0))
         crew = self.rng.choice((0, 1, 2)) if self.fusion_s else 0
-        self.policy = Policy(deaths=DEATHS, crew=crew)
+        self.deaths = self.rng.choice((DEATHS, DEATHS, FEW_DEATHS))
+        self.policy = Policy(deaths=self.deaths, crew=crew, end_tries=END_TRIES)
+        self.known_processes: list[Process] = []
+        self.hides = self.rng.random() < 0.3  # /proc shows no other process
+        self.outage = Outage()
+        self._goes_without = self.rng.random() < 0.1  # the broker never comes back
         self.hub = greenlet.getcurrent()
         self.trouble = True
         self.rude = RUDE
@@ -71,21 +78,21 @@ class Play:
         self.wrong: list[str] = []
         self._numbers = 0
         self._crash_rate = self.rng.choice((0.0, 0.002, 0.01))
-        self._away_rate = self.rng.choice((0.0, 0.0, 0.02))
+        self.away_rate = self.rng.choice((0.0, 0.0, 0.02))
         self.broker = Broker(self)
-        self.crowd = Crowd(self, self._trees(menu or Menu(bad=(*BAD, *UNKNOWN, *STUCK))))
+        poison = POISON if self.deaths == FEW_DEATHS else ()
+        self.crowd = Crowd(self, self._trees(menu or Menu(bad=(*BAD, *UNKNOWN, *STUCK, *poison))))
         self.workers = [self._new(Worker) for _ in range(2)]
         self.schedulers = [self._new(Scheduler) for _ in range(2)]
 
     def _trees(self, menu: Menu) -> list[Tree]:
-        return [
-            Tree(
-                plan=random_plan(self.rng, menu),
-                key=f"key-{number}",
-                deadline=self.rng.uniform(1, 30) if self.rng.random() < 0.1 else None,
-            )
-            for number in range(self.rng.choice((1, 1, 2)))
-        ]
+        trees = []
+        for number in range(self.rng.choice((1, 1, 2))):
+            deadline = self.rng.uniform(1, 30) if self.rng.random() < 0.1 else None
+            waits = () if deadline is None else ("wait",)  # nothing else bounds "not yet" for ever
+            own = replace(menu, ends=(*menu.ends, *waits), undos=(*menu.undos, *waits))
+            trees.append(Tree(random_plan(self.rng, own), f"key-{number}", deadline))
+        return trees
 
     def _new(self, kind: type[Any]) -> Any:
         self._numbers += 1
@@ -128,27 +135,11 @@ class Play:
                 self.rude -= 1
                 self.count(f"crash at {point}")
                 raise Crash
-            if point in ("before_commit", "after_commit") and chance > 1 - self._away_rate:
+            if point in ("before_commit", "after_commit") and chance > 1 - self.away_rate:
                 self.count(f"database away at {point}")
                 raise UnavailableError(f"the connection broke {point.replace('_', ' ')}")
         if point in LEAVING and self.current is not None and self.rng.random() < 0.4:
             self.hub.switch()
-
-    def _break_reads(self) -> None:
-        """Has the database be away, now and then, while a worker reads: inputs of a verb, or what it fences."""
-        for name in READS_AWAY:
-            setattr(self.store, name, self._breaking(name, getattr(self.store, name)))
-
-    def _breaking(self, name: str, read: Callable[..., Any]) -> Callable[..., Any]:
-        def broken_at_times(*given: Any) -> Any:
-            thread = self.current
-            works = thread is not None and isinstance(thread.process, Worker)
-            if works and self.trouble and self.rng.random() < READS_AWAY[name] * self._away_rate:
-                self.count(f"database away at a read ({name})")
-                raise UnavailableError("the connection broke while something was read")
-            return read(*given)
-
-        return broken_at_times
 
     def _weather(self, way: str) -> None:
         if self.trouble and self.rng.random() < 0.05:
@@ -173,7 +164,7 @@ class Play:
                 self.wrong.append(f"did not end in {MOST_STEPS} steps")
             while self.crowd.read_feed(limit=500):
                 pass
-            self._check()
+            self.wrong += verdict(self)
         return self.wrong
 
     @contextmanager
@@ -227,8 +218,10 @@ class Play:
             self.crowd.read_feed()
         elif chance < 0.96:
             self._watch(self.rng.choice(self.workers))
-        elif chance < 0.98:
+        elif chance < 0.975:
             self._be_rude()
+        elif chance < 0.98:
+            self._cut_off_the_broker()
         elif chance < 0.99:
             self.crowd.meddle()
         else:
@@ -245,6 +238,7 @@ class Play:
             self._guarded(scheduler.tick)
         for worker in self.workers:
             self._watch(worker)
+            self._guarded(worker.stand_in)
         self.crowd.vendor()
         self.crowd.read_feed(limit=20)
         if not self.broker.nudges or not any(one.has_room for one in self.workers):
@@ -281,6 +275,10 @@ class Play:
     def _calm_down(self) -> None:
         self.trouble = False
         self.say("calm")
+        if self._goes_without:
+            self.broker.go_away()
+        else:
+            self.outage.end()
         for process in self._processes():
             process.frozen_until = 0.0
         self._replace_the_dead()
@@ -313,9 +311,19 @@ class Play:
         self._replace_the_dead()
         self._guarded(self.rng.choice(self.schedulers).tick)
 
+    def _cut_off_the_broker(self) -> None:
+        """Takes the broker away, or gives it back."""
+        if self.outage.is_on:
+            self.outage.end()
+        else:
+            self.count("the broker is away")
+            self.broker.go_away()
+
     def _watch(self, worker: Worker) -> None:
         if worker.is_alive and not worker.is_frozen:
             self._guarded(lambda: worker.spawn(worker.watch))
+            if self.trouble:
+                self._guarded(worker.stand_in)
 
     def _guarded(self, do: Callable[[], Any]) -> None:
         """Does a step; what comes out of it is a fault of the program."""
@@ -365,28 +373,3 @@ class Play:
     def _replace_the_dead(self) -> None:
         self.workers = [one if one.is_alive else self._new(Worker) for one in self.workers]
         self.schedulers = [one if one.is_alive else self._new(Scheduler) for one in self.schedulers]
-
-    # --- the end ---------------------------------------------------------------------------------
-
-    def _check(self) -> None:
-        self.wrong += OUTSIDE.wrong(self.store)
-        roots = [tree.root for tree in self.crowd.trees if tree.root]
-        self.wrong += check(
-            self.store,
-            roots=roots,
-            effects=WORLD.ledger(),
-            feed=self.crowd.feed,
-            running_outside=OUTSIDE.running(),
-            on_one_clock=True,
-        )
-        for tree in self.crowd.trees:
-            if tree.root is None:
-                self.wrong.append(f"tree {tree.key} could not be submitted")
-                continue
-            self.wrong += judge(
-                tree.plan,
-                self.store.tree(tree.root),
-                tree.actions,
-                deadline=tree.deadline is not None,
-                deaths=DEATHS,
-            )

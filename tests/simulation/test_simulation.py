@@ -10,6 +10,7 @@ import pytest
 from tests.model.plans import random_plan
 from tests.simulation.__main__ import play_all
 from tests.simulation.embedded import ClockedStore, Shelf
+from tests.simulation.feeds import play_feed
 from tests.simulation.play import Play
 
 SEEDS = int(os.environ.get("ORCHESTRATOR_SIMULATION_SEEDS", "10000"))
@@ -62,3 +63,11 @@ def test_random_plans_are_the_same_for_the_same_number() -> None:
     import random
 
     assert random_plan(random.Random(5)) == random_plan(random.Random(5))
+
+
+def test_no_reader_of_a_feed_that_others_read_too_misses_an_event() -> None:
+    wrong = {
+        seed: found for seed in range(FIRST, FIRST + SEEDS // 10) if (found := play_feed(seed))
+    }
+
+    assert wrong == {}
