@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 TOGETHER = 200  # reports in one transaction
 STOP_GRACE = timedelta(seconds=30)
+AGAIN = timedelta(seconds=1)  # until a silence that nobody listens to is looked at once more
 LISTENING = (Status.WAITING, Status.NEEDS_ATTENTION)
 
 
@@ -131,9 +132,13 @@ class Reporter:
             unit.tx.save_tasks((replace(found, wake_at=until, deadline=until, message=reason),))
             unit.tell(found.command_id, ev.Stop(Outcome.FAILED, reason))
             return
-        unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))
         if not listens:
+            # A worker may have died between the start and the waiting: its silence still counts once that is over.
+            is_over = command is None or command.status.is_final
+            again = None if is_over else unit.now + AGAIN
+            unit.tx.save_tasks((replace(found, wake_at=again, message=reason),))
             return
+        unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))
         if found.when_silent == WhenSilent.FAIL and not past_deadline:
             unit.tx.save_tasks((given_up(replace(found, message=reason)),))
             unit.tell(found.command_id, ev.TaskEnded(Outcome.FAILED, None, reason))

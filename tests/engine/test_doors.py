@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator import TaskStatus, external
+from orchestrator import TaskStatus, TryAgain, external
+from orchestrator.core.asynctask import AsyncTaskRef, TaskReport
 from orchestrator.core.status import Status
 from orchestrator.engine.door import CERTAIN_FOR, Door
 from orchestrator.engine.vendor_claim import VendorClaim
-from orchestrator.testing import Stage
+from orchestrator.testing import FakeVendors, Stage
 from tests.engine.conftest import Stages
 
 MINUTE = timedelta(minutes=1)
@@ -35,6 +36,7 @@ def pass_time(stage: Stage, length: timedelta, *doors: Door) -> None:
 def begun(stage: Stage) -> str:
     task = stage.submit(external("acme", "Clone it", lease=MINUTE))
     stage.play()
+    stage.turn(timedelta(seconds=1))
     stage.report(task, TaskStatus.RUNNING, progress=0.1)
     return task
 
@@ -105,3 +107,25 @@ def test_a_claim_outlives_an_outage(stage: Stage) -> None:
     assert taken.command.command_id == task
     assert too_early == []
     assert [one.task.claims for one in again if one.task] == [2]
+
+
+class Reluctant(FakeVendors):
+    """Has each start asked once more, long after the vendor began to work."""
+
+    def start(self, task: AsyncTaskRef, *, again: bool) -> TaskReport:
+        if not again:
+            raise TryAgain("not yet", after=3 * MINUTE)
+        return super().start(task, again=again)
+
+
+def test_silence_before_the_command_waits_counts_once_it_waits(stages: Stages) -> None:
+    """As when a worker dies between the start and the waiting: the lease runs out meanwhile."""
+    stage = stages(supplies=(Reluctant(),))
+    task, door = begun(stage), stage.orchestrator.door("one")
+    pass_time(stage, 2 * MINUTE, door)
+    before = status(stage, task)
+
+    pass_time(stage, 3 * MINUTE, door)
+
+    assert before is Status.DELAYED
+    assert status(stage, task) is Status.NEEDS_ATTENTION
