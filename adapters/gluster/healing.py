@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapters.gluster.bricks import Bricks
 from adapters.gluster.cli import GlusterCli, GlusterRefused
 from adapters.gluster.heal import Heals, Look
+from adapters.gluster.mark import MarkWatch
 from adapters.gluster.tasks import HealResult
 from adapters.gluster.verdicts import NAME
+from adapters.gluster.xml import read_volumes
 from orchestrator import AsyncTask, AsyncTaskRef, Refused, TaskReport, TaskStatus, TryAgain
 
 REPLACE = "replace_brick"
@@ -39,7 +41,7 @@ class Healing(Bricks):
         super().__init__(cli)
         self._cluster = cluster
         self._lease = lease
-        self._heals = Heals(cli, self.volume_info, now)
+        self._heals = Heals(cli, now)
 
     @property
     def cluster(self) -> str:
@@ -87,18 +89,23 @@ class Healing(Bricks):
 
     def _start_heal(self, task: AsyncTaskRef) -> TaskReport:
         volume, new = str(task.request["volume"]), task.request.get("new")
+        detail: dict[str, Any] = {"volume": volume, "bricks": [new] if new else []}
         is_new = True
-        match task.verb:
-            case "replace_brick":
-                old = str(task.request["old"])
-                is_new = old in self.volume_info(volume).bricks
-                is_lost = bool(task.request.get("is_lost"))
-                self.replace_brick(volume, old, str(new), is_lost=is_lost)
-            case "reset_brick":
-                self.reset_brick_commit(volume, str(new))
-            case _:
-                self._refuse_unless_healable(volume)
-        detail = self._heals.begin(volume, new, full=bool(task.request.get("full")))
+        if new is None:
+            self._refuse_unless_healable(volume)
+            detail["full"] = bool(task.request.get("full"))
+        else:
+            info, old = self.volume_info(volume), str(task.request.get("old", new))
+            is_new = old in info.bricks
+            with MarkWatch(self._cli, info, old) as mark:
+                if task.verb == REPLACE:
+                    is_lost = bool(task.request.get("is_lost"))
+                    self.replace_brick(volume, old, str(new), is_lost=is_lost)
+                else:
+                    self.reset_brick_commit(volume, str(new))
+            detail |= {"full": not mark.was_seen}
+            if is_new:
+                detail["walks_before"] = mark.walks_before
         return TaskReport(
             system=NAME,
             scope=self._cluster,
@@ -112,9 +119,12 @@ class Healing(Bricks):
         )
 
     def _follow_heals(self, refs: Collection[AsyncTaskRef]) -> Iterator[TaskReport]:
+        if not refs:
+            return
+        volumes = {one.name: one for one in read_volumes(self._cli.ask("volume", "info"))}
         for ref in refs:
             try:
-                look = self._heals.look(ref)
+                look = self._heals.look(ref, volumes.get(str(ref.request["volume"])))
             except (TryAgain, Refused):
                 continue  # no news; should this last, the task's lease runs out
             yield self._report(ref, look)

@@ -115,12 +115,23 @@ def read_heals(reply: Reply) -> dict[str, BrickHeal]:
     return found
 
 
-def read_unhealed_roots(reply: Reply) -> frozenset[str]:
-    """Reads from `volume heal V info` the bricks that say the volume's root is to be healed."""
-    return frozenset(
-        brick.findtext("name", "")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unhealed:
+    """The bricks that say something is to be healed: their volume's root, or any entry at all."""
+
+    roots: frozenset[str]
+    entries: frozenset[str]
+
+
+def read_unhealed(reply: Reply) -> Unhealed:
+    """Reads `volume heal V info`."""
+    found = {
+        brick.findtext("name", ""): [file.get("gfid") for file in brick.findall("file")]
         for brick in reply.root.findall("healInfo/bricks/brick")
-        if any(file.get("gfid") == _ROOT for file in brick.findall("file"))
+    }
+    return Unhealed(
+        roots=frozenset(brick for brick, files in found.items() if _ROOT in files),
+        entries=frozenset(brick for brick, files in found.items() if files),
     )
 
 

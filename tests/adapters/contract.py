@@ -67,7 +67,9 @@ def until_ended(adapter: Adapter, ref: AsyncTaskRef) -> TaskReport:
     """Polls one task until it has ended and gives the last report."""
 
     def last_report() -> TaskReport | None:
+        nonlocal ref
         (found,) = adapter.poll(ref.scope, [ref])
+        ref = known_as(ref, found)
         return found if found.status.has_ended else None
 
     report = eventually(last_report)

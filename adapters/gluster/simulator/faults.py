@@ -19,6 +19,7 @@ class Faults:
     `pending_bricks`   bricks that have an entry to be healed
     `marks_fail`       a replaced brick is not marked as to be healed: heal info says 0 for ever
     `heals_fail`       walks of the self-heal daemon heal nothing, and count failures
+    `healer_apart`     full walks do not reach the other bricks, and find nothing to do
     `no_healer`        the self-heal daemon does not run
     `fail_start`       a text: starts of tasks are refused with it
     `fail_commit`      a text: commits of removals are refused with it

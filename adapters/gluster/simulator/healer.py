@@ -18,12 +18,12 @@ _PROGRAM = "adapters.gluster.simulator.healer"
 INDEX, FULL = "INDEX", "FULL"
 
 
-def spawn_healer(cluster: Cluster, volume: str, kind: str) -> None:
+def spawn_healer(cluster: Cluster, volume: str, kind: str, *, after_s: float = 0.0) -> None:
     """Starts the daemon for one walk and what follows from it; it outlives the request."""
     log = str(cluster.tasks_dir / f"{volume}.healer.log")
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-S", "-m", _PROGRAM, str(cluster.state_dir), volume, kind],
+        [sys.executable, "-S", "-m", _PROGRAM, str(cluster.state_dir), volume, kind, str(after_s)],
         {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -79,7 +79,9 @@ class Healer:
         last = group[-1]
         self._book.begin(last, FULL)
         healed = 0
-        for name in walk(last):
+        # A daemon that does not reach the other bricks finds nothing wrong with them.
+        is_apart = Faults(self._cluster.state_dir).has("healer_apart")
+        for name in () if is_apart else walk(last):
             for other in group[:-1]:
                 if not _is_same(brick_path(last) / name, brick_path(other) / name):
                     copy(brick_path(last) / name, brick_path(other) / name)
@@ -122,8 +124,9 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Walks the bricks of a volume: STATE_DIR VOLUME KIND."""
-    state_dir, volume, kind = arguments
+    """Walks the bricks of a volume: STATE_DIR VOLUME KIND AFTER_SECONDS."""
+    state_dir, volume, kind, after_s = arguments
+    time.sleep(float(after_s))
     rate = float(os.environ.get(FILES_PER_SECOND, "60"))
     Healer(Cluster(Path(state_dir)), volume, files_per_second=rate).run(kind)
 

@@ -18,6 +18,9 @@ from adapters.gluster.simulator.state import (
 )
 
 _ROOT_ID = "00000000-0000-0000-0000-000000000001"
+STARTED_ANEW_S = 2.0
+"""How long after a replacement the daemon walks; the real one takes one to three seconds."""
+
 _LINE = "-" * 48
 
 
@@ -117,7 +120,7 @@ def _mark(cluster: Cluster, name: str, brick: str) -> None:
         state["marks"].pop(brick, None)
         if not cluster.faults.has("marks_fail"):
             state["marks"][brick] = [ROOT]
-    spawn_healer(cluster, name, INDEX)
+    spawn_healer(cluster, name, INDEX, after_s=STARTED_ANEW_S)
 
 
 def _not_told(name: str, volume: Volume | None) -> Answer | None:

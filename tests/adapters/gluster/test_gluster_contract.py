@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from adapters.gluster.gluster import Gluster
-from orchestrator import AsyncTask
-from tests.adapters.contract import AdapterContract
+from orchestrator import Adapter, AsyncTask
+from tests.adapters.contract import AdapterContract, ref_of
 from tests.adapters.gluster.nodes import NODES, RealNodes, filled
 from tests.adapters.gluster.simulated import CountingCli, Simulated
 
@@ -67,6 +67,56 @@ class TestRebalance(GlusterContract):
 class TestRemoveBricks(GlusterContract):
     def describe(self, adapter: Gluster, volume: str, brick: str) -> AsyncTask[Any]:
         return adapter.remove_bricks_start(volume, [brick])
+
+
+class TestReplaceBrick(GlusterContract):
+    """A replacement until it is healed: it cannot be stopped, and Gluster does not list it."""
+
+    can_be_stopped = False
+
+    @pytest.fixture
+    def adapter(self, cluster: Simulated, cli: CountingCli) -> Gluster:
+        def seconds_pass() -> datetime:
+            cluster.now += timedelta(seconds=1)
+            return cluster.now
+
+        return Gluster(cli, now=seconds_pass)
+
+    @pytest.fixture
+    def quick_task(self, cluster: Simulated, adapter: Gluster) -> Callable[[], AsyncTask[Any]]:
+        numbers = count()
+
+        def describe() -> AsyncTask[Any]:
+            volume = f"volume{next(numbers)}"
+            cluster.seed(volume, 3, files=5, replica_count=3)
+            old, new = cluster.brick(f"{volume}-b0"), cluster.brick(f"{volume}-n0")
+            return adapter.replace(volume, old, new)
+
+        return describe
+
+    @pytest.fixture
+    def slow_task(
+        self, cluster: Simulated, quick_task: Callable[[], AsyncTask[Any]]
+    ) -> Callable[[], AsyncTask[Any]]:
+        cluster.files_per_second = 20
+        return quick_task
+
+    @pytest.fixture
+    def count_tasks(self, cli: CountingCli) -> Callable[[], int]:
+        return lambda: sum("replace-brick" in asked for asked in cli.asked)
+
+    @pytest.fixture
+    def count_listings(self, cli: CountingCli) -> Callable[[], int]:
+        return lambda: cli.asked.count("volume info")
+
+    def test_what_runs_is_discovered(
+        self, adapter: Adapter, slow_task: Callable[[], AsyncTask[Any]]
+    ) -> None:
+        """Gluster lists no heals."""
+        ref = ref_of(slow_task())
+        adapter.start(ref, again=False)
+
+        assert list(adapter.discover(ref.scope)) == []
 
 
 @pytest.mark.real

@@ -103,6 +103,18 @@ def test_a_brick_that_was_not_marked_and_that_full_walks_begin_at_needs_an_opera
     assert "did not mark" in (report.message or "")
 
 
+def test_full_walks_that_do_not_reach_the_brick_prove_nothing(cluster: Simulated) -> None:
+    """Seen on a real one under load: the daemon was not yet connected to the new brick."""
+    cluster.seed("v", 3, replica_count=3)
+    cluster.switch(marks_fail=True, healer_apart=True)
+
+    report = healed(cluster, begin(cluster, "b0", "n0"))
+
+    assert cluster.files("n0") == ()
+    assert report.status is TaskStatus.LOST
+    assert "show no heal of it" in (report.message or "")
+
+
 def test_a_walk_that_failed_is_asked_for_again(cluster: Simulated) -> None:
     cluster.seed("v", 3, replica_count=3)
     cluster.switch(heals_fail=True)
