@@ -6,8 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import TaskEntity
+from orchestrator.core.errors import ContendedError
 from orchestrator.core.ports import Signs, Store, Straggler
 from orchestrator.core.status import Outcome, Phase, Status, TaskState
 from tests.services import until
@@ -243,3 +246,24 @@ def _found(store: Store, **named: str) -> TaskEntity | None:
     given = {"system": "sys", "scope": "here", "status": TaskStatus.RUNNING} | named
     with store.begin() as tx:
         return tx.find_task(TaskReport(**given))  # type: ignore[arg-type]
+
+
+def test_a_found_task_is_stored_once_while_it_is_not_cleared(store: Store) -> None:
+    command = root()
+    first = task(command, 1, found=True, external_id="theirs")
+    put_tasks(store, first)
+
+    with pytest.raises(ContendedError), store.begin() as tx:
+        tx.insert_task(task(command, 2, found=True, external_id="theirs"))
+    put_tasks(store, task(command, 3, external_id="theirs"))
+    with store.begin() as tx:
+        tx.save_tasks([replace(first, state=TaskState.CLEARED)])
+    put_tasks(store, task(command, 4, found=True, external_id="theirs"))
+
+    with store.begin() as tx:
+        same = tx.same_tasks(first.system, first.scope, ["theirs", "nobody's"])
+    assert [one.found for one in sorted(same, key=lambda one: one.created_at)] == [
+        True,
+        False,
+        True,
+    ]
