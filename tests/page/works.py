@@ -151,7 +151,21 @@ class Inventory(Command, kind="host.inventory", label="Inventory of {hosts} host
         return parallel(*(Note(text=f"Ask host {one + 1:05d}") for one in range(self.hosts)))
 
 
+class Sweep(Command, kind="host.sweep", label="Sweep of {hosts} hosts"):
+    """A wide command of which some parts fail, and go on to be looked for."""
+
+    hosts: int
+    broken: tuple[int, ...] = ()
+
+    def plan(self) -> Plan:
+        hosts: list[Command] = [Note(text=f"Ask host {one + 1}") for one in range(self.hosts)]
+        for one in self.broken:
+            hosts[one - 1] = Refusing(text=f"Ask host {one}", error="no route to host")
+        return parallel(*hosts)
+
+
 ALL = (
+    Sweep,
     Note,
     Work,
     Nightly,

@@ -3,6 +3,8 @@
 import { countSteps, culprit } from "./steps.js";
 import { clock, count, shortened } from "./words.js";
 
+const LONGEST = 200;
+
 /** Gives {tone, title, text, todo?, step?} for the box at the top of a command, or null when all is well. */
 export function adviceOn(tree, holders) {
   const stuck = culprit(tree, "needs_attention");
@@ -41,7 +43,7 @@ function onFailed(tree) {
   const step = culprit(tree, "failed") ?? tree;
   return {
     tone: "bad",
-    title: `${named(tree, step)} failed${step.message ? `: ${shortened(step.message)}` : ""}`,
+    title: `${named(tree, step)} failed${step.message ? `: ${brief(step.message)}` : ""}`,
     text: (step.tries > 1 ? `It was tried ${count(step.tries, "time")}. ` : "") + undone(tree),
     todo: todo(tree),
     step: step.id === tree.id ? null : step,
@@ -98,7 +100,13 @@ function named(tree, step) {
 
 function sentence(text) {
   if (!text) return "";
-  return `${capital(shortened(text)).replace(/[.\s]+$/, "")}. `;
+  return `${capital(brief(text)).replace(/[.\s]+$/, "")}. `;
+}
+
+// The whole of a long message stands in the inspector beside it, once.
+function brief(text) {
+  const whole = shortened(text);
+  return whole.length > LONGEST ? `${whole.slice(0, LONGEST).trimEnd()} …` : whole;
 }
 
 function lower(text) {

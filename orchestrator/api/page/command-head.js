@@ -1,6 +1,6 @@
 // The head of a command's page: the trail to it, its title, status and verbs, and the line of facts.
 
-import { fill, make, setAttribute, setText } from "./dom.js";
+import { fill, make, refill, setAttribute, setText } from "./dom.js";
 import { ProgressBar, StatusMark } from "./status-mark.js";
 import { verbButtons } from "./verbs.js";
 import { clock, count, duration, elapsed, hasEnded, shortened } from "./words.js";
@@ -43,7 +43,8 @@ export class CommandHead {
   }
 
   tick() {
-    if (this.#tree) setText(this.#ran, duration(elapsed(this.#tree)));
+    const ran = this.#facts.querySelector(".ran");
+    if (this.#tree && ran) setText(ran, duration(elapsed(this.#tree)));
   }
 
   #showTrail(tree, trail) {
@@ -75,7 +76,7 @@ export class CommandHead {
       ["Locks", held.length && `${held.length} held`],
       ["Parts", detail.parts_by_status && partsText(detail.parts_by_status)],
     ];
-    fill(this.#facts, facts.filter((one) => one && one[1]).map(([name, value]) => make("div", {}, make("dt", {}, name), value === this.#ran ? value : make("dd", {}, value))));
+    refill(this.#facts, facts.filter((one) => one && one[1]).map(([name, value]) => make("div", {}, make("dt", {}, name), value === this.#ran ? make("dd", { class: "ran" }) : make("dd", {}, value))));
   }
 }
 

@@ -3,14 +3,14 @@
 import { api } from "./api.js";
 import { adviceOn } from "./advice.js";
 import { CommandHead } from "./command-head.js";
-import { fill, make } from "./dom.js";
+import { fill, make, refill } from "./dom.js";
 import { Inspector } from "./inspector.js";
 import { stepToShow } from "./steps.js";
 import { Timeline } from "./timeline.js";
 import { order } from "./verbs.js";
 import { shortened } from "./words.js";
 
-const MOST_PARTS = 400;
+const MOST_PARTS = 3000;
 const TELLING = "needs_attention,failed,running,delayed,blocked";
 
 export class CommandView {
@@ -20,6 +20,8 @@ export class CommandView {
   #id;
   #rootId = null;
   #chosen = null;
+  #rootShown = null;
+  #isRevealed = false;
   #trail = null;
   #head;
   #advice = make("div", { class: "advice", role: "region", "aria-label": "What happened", hidden: true });
@@ -32,7 +34,10 @@ export class CommandView {
     const onOrder = (verb, command) => order(app, verb, command);
     this.#head = new CommandHead({ onOrder, notify: (text) => app.notify(text) });
     this.#timeline = new Timeline((command) => this.#choose(command.id));
-    this.#inspector = new Inspector({ onOrder });
+    this.#inspector = new Inspector({ onOrder, onTab: () => this.#writeAddress() });
+    const asked = new URLSearchParams(location.search);
+    this.#chosen = asked.get("part");
+    this.#inspector.tab = asked.get("tab");
     this.element = make(
       "section",
       { class: "command" },
@@ -56,12 +61,15 @@ export class CommandView {
     const detail = await api.command(this.#id);
     const tree = await this.#findSteps(detail);
     this.#rootId = tree.root_id;
-    this.title = `${shortened(tree.label)} · Orchestrator`;
+    this.#rootShown = tree.id;
+    this.title = `${tree.stuck ? "▲ " : ""}${shortened(tree.label)} · Orchestrator`;
     this.#trail ??= await this.#findTrail(tree);
     const holders = await this.#findHolders(detail);
     this.#head.show(tree, detail, this.#trail);
     this.#showAdvice(tree, holders);
-    const chosen = this.#timeline.show(tree, this.#chosen ?? stepToShow(tree).id) ?? tree;
+    const wanted = this.#chosen ?? stepToShow(tree).id;
+    const chosen = this.#timeline.show(tree, wanted) ?? (await this.#findPart(wanted)) ?? tree;
+    if (!this.#isRevealed) this.#reveal(chosen);
     await this.#inspector.show(chosen, chosen.id === detail.id ? detail : null);
   }
 
@@ -70,12 +78,43 @@ export class CommandView {
     fill(
       this.element,
       make("nav", { class: "trail", "aria-label": "Where this is" }, make("a", { href: "/" }, "Commands")),
-      make("div", { class: "card empty" }, make("h2", {}, titles[problem.status] ?? "This could not be shown"), make("p", { class: "muted" }, problem.message)),
+      make("div", { class: "card empty" }, make("h1", {}, titles[problem.status] ?? "This could not be shown"), make("p", { class: "muted" }, problem.message)),
     );
+  }
+
+  redraw() {
+    this.#app.refresh();
+  }
+
+  // The step that tells most is in sight from the start, and in the address, to be passed on.
+  #reveal(step) {
+    this.#isRevealed = true;
+    if (step.id === this.#id || step.id === this.#rootShown) return;
+    this.#chosen = step.id;
+    this.#timeline.reveal(step.id);
+    this.#writeAddress();
+  }
+
+  #writeAddress() {
+    const said = new URLSearchParams();
+    if (this.#chosen) said.set("part", this.#chosen);
+    if (this.#inspector.tab !== "message") said.set("tab", this.#inspector.tab);
+    history.replaceState(null, "", `${location.pathname}${said.size ? `?${said}` : ""}`);
+  }
+
+  // A part that is named in the address and is not among those that are shown.
+  async #findPart(id) {
+    try {
+      const part = await api.command(id);
+      return part.root_id === this.#rootId ? part : null;
+    } catch {
+      return null; // the address names nothing: the command itself is shown
+    }
   }
 
   #choose(id) {
     this.#chosen = id;
+    this.#writeAddress();
     const step = this.#timeline.choose(id);
     if (step) this.#inspector.show(step, null).catch(() => this.#app.refresh()); // which tells what is wrong
   }
@@ -114,6 +153,6 @@ export class CommandView {
     if (!advice) return;
     this.#advice.dataset.tone = advice.tone;
     const step = advice.step && make("button", { class: "link", type: "button", onclick: () => this.#choose(advice.step.id) }, "Show this step");
-    fill(this.#advice, make("h2", {}, advice.title), make("p", {}, advice.text, " ", step || ""), advice.holders?.map((one) => make("p", {}, "It is held by ", make("a", { href: `/commands/${one.id}` }, shortened(one.label)), ` (${one.owner}).`)), advice.todo && make("p", {}, make("strong", {}, "What you can do: "), advice.todo));
+    refill(this.#advice, make("h2", {}, advice.title), make("p", {}, advice.text, " ", step || ""), advice.holders?.map((one) => make("p", {}, "It is held by ", make("a", { href: `/commands/${one.id}` }, shortened(one.label)), ` (${one.owner}).`)), advice.todo && make("p", {}, make("strong", {}, "What you can do: "), advice.todo));
   }
 }

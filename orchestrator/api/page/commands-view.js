@@ -48,11 +48,10 @@ export class CommandsView {
     this.#grid = make(
       "div",
       { class: "grid card", role: "treegrid", "aria-label": "Commands", "aria-multiselectable": "true" },
-      make("div", { class: "heads", role: "row" }, make("div", { role: "columnheader", "aria-label": "Choose" }), HEADINGS.map(heading)),
+      make("div", { class: "heads", role: "row" }, make("div", { role: "columnheader" }, make("span", { class: "unseen" }, "Choose")), HEADINGS.map(heading)),
       this.#body,
-      this.#empty,
     );
-    this.element = make("section", { class: "commands" }, this.#bar.element, this.#grid, this.#foot);
+    this.element = make("section", { class: "commands" }, this.#bar.element, this.#grid, this.#empty, this.#foot);
     this.#list = new WindowList(this.#body, {
       key: (row) => row.command?.id ?? `waits for ${row.waitsFor.id}`,
       create: (row) => (row.command ? this.#makeRow() : this.#makeMoreRow(row.waitsFor)),

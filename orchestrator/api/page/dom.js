@@ -29,6 +29,18 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/**
+ * Replaces the children of an element by what is shown now. Where nothing has changed, or somebody has selected
+ * text in it, it stays as it is: a refresh must not take away what one is about to copy.
+ */
+export function refill(element, ...children) {
+  const selection = getSelection();
+  if (!selection.isCollapsed && selection.containsNode(element, true)) return;
+  const next = element.cloneNode(false);
+  next.append(...present(children));
+  if (!next.isEqualNode(element)) element.replaceChildren(...next.childNodes);
+}
+
 /** Replaces the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...present(children));

@@ -1,7 +1,7 @@
 // Lists the history of a command: each way it went, when, by whom, and what was said.
 
 import { api } from "./api.js";
-import { fill, make } from "./dom.js";
+import { make, refill } from "./dom.js";
 import { STATUSES, clock } from "./words.js";
 
 /** The history of one command; loads what is new, and older pages on demand. */
@@ -19,6 +19,11 @@ export class EventList {
 
   forget() {
     this.#revision = -1;
+  }
+
+  /** What is loaded of it. */
+  get items() {
+    return this.#items;
   }
 
   async load(command) {
@@ -40,7 +45,7 @@ export class EventList {
 
   #draw() {
     this.#more.hidden = !this.#cursor;
-    fill(this.#rows, this.#items.length ? this.#items.map((one) => row(one)) : make("li", { class: "muted" }, "Nothing has happened yet."));
+    refill(this.#rows, this.#items.length ? this.#items.map((one) => row(one)) : make("li", { class: "muted" }, "Nothing has happened yet."));
   }
 }
 

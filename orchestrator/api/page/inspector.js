@@ -1,20 +1,21 @@
 // Shows one step close up in tabs: message, input, output, history, tasks outside, locks.
 
 import { api, Problem } from "./api.js";
-import { fill, make, setAttribute, setText } from "./dom.js";
+import { fill, make, refill, setAttribute, setText } from "./dom.js";
 import { EventList } from "./event-list.js";
 import { StatusMark } from "./status-mark.js";
 import { table } from "./table.js";
 import { verbButtons } from "./verbs.js";
-import { clock, count, shortened } from "./words.js";
+import { clock, count, duration, shortened, statusOf } from "./words.js";
 
 const COMMAND = /(?<=\bcommand )([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/;
 
-/** The inspector; calls `onOrder(verb, command)`. */
+/** The inspector; calls `onOrder(verb, command)`, and `onTab()` when another tab was opened. */
 export class Inspector {
   #step = null;
   #detail = null;
   #tab = "message";
+  #onTab;
   #title = make("a", { class: "inspector-title" });
   #status = new StatusMark();
   #buttons;
@@ -23,7 +24,16 @@ export class Inspector {
   #events = new EventList();
   #marks = new Map();
 
-  constructor({ onOrder }) {
+  get tab() {
+    return this.#tab;
+  }
+
+  set tab(name) {
+    if (name in TABS) this.#tab = name;
+  }
+
+  constructor({ onOrder, onTab }) {
+    this.#onTab = onTab;
     this.#buttons = verbButtons((verb) => onOrder(verb, this.#step));
     const head = make("div", { class: "card-head" }, this.#title, this.#status.element, this.#buttons.element);
     this.element = make("section", { class: "card inspector", "aria-label": "The chosen step" }, head, this.#tabs, this.#panel);
@@ -55,7 +65,9 @@ export class Inspector {
 
   #open(name) {
     this.#tab = name;
+    this.#panel.replaceChildren();
     this.#draw();
+    this.#onTab();
   }
 
   async #draw() {
@@ -65,8 +77,8 @@ export class Inspector {
       button.tabIndex = isOpen ? 0 : -1;
       setText(button, titleOf(name, this.#detail));
     }
-    if (this.#tab === "events") await this.#drawEvents();
-    else fill(this.#panel, TABS[this.#tab].draw(this.#detail));
+    if (this.#tab === "events" || this.#tab === "attempts") await this.#drawEvents();
+    else refill(this.#panel, TABS[this.#tab].draw(this.#detail));
   }
 
   async #drawEvents() {
@@ -77,7 +89,8 @@ export class Inspector {
       fill(this.#panel, make("p", { class: "muted" }, problem.message));
       return;
     }
-    if (this.#tab === "events") fill(this.#panel, this.#events.element);
+    if (this.#tab === "attempts") refill(this.#panel, drawAttempts(this.#events.items));
+    else if (this.#tab === "events" && this.#panel.firstChild !== this.#events.element) fill(this.#panel, this.#events.element);
   }
 
   #press(event) {
@@ -95,12 +108,14 @@ const TABS = {
   input: { title: "Input", draw: (detail) => json(detail.parameters) },
   output: { title: "Output", draw: (detail) => (detail.return_value === null ? nothing("It has not returned anything.") : json(detail.return_value)) },
   events: { title: "History" },
+  attempts: { title: "Attempts" },
   tasks: { title: "Tasks outside", draw: drawTasks },
   locks: { title: "Locks", draw: drawLocks },
 };
 
 function titleOf(name, detail) {
   if (name === "message" && detail.status === "failed") return "Error";
+  if (name === "attempts" && detail.attempt > 1) return `Attempts ${detail.attempt}`;
   if (name === "tasks" && detail.tasks.length) return `Tasks outside ${detail.tasks.length}`;
   if (name === "locks" && detail.locks.length) return `Locks ${detail.locks.length}`;
   return TABS[name].title;
@@ -121,6 +136,19 @@ function drawMessage(detail) {
     detail.message ? make("pre", { class: "message", "data-tone": detail.status === "failed" ? "bad" : null }, withLinks(detail.message)) : nothing("No message."),
     make("dl", { class: "pairs" }, facts.filter(([, value]) => value).map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]).flat()),
   ];
+}
+
+// Each claim by a worker: when, by whom, how it came out and what it said.
+function drawAttempts(events) {
+  const attempts = new Map();
+  for (const one of events) if (one.attempt) attempts.set(one.attempt, [...(attempts.get(one.attempt) ?? []), one]);
+  if (!attempts.size) return nothing("No worker has begun it yet.");
+  const rows = [...attempts].map(([number, own]) => {
+    const last = own.at(-1);
+    const said = own.findLast((one) => one.message)?.message;
+    return [String(number), clock(own[0].at), duration(Date.parse(last.at) - Date.parse(own[0].at)), statusOf(last).word, own.find((one) => one.worker)?.worker, said && make("span", { class: "said" }, shortened(said))];
+  });
+  return table(["Attempt", "Began", "Took", "Then", "Worker", "It said"], rows, "Attempts");
 }
 
 // A message that names another command links to it.

@@ -1,7 +1,7 @@
 // The locks that commands hold, and those they wait for.
 
 import { api } from "./api.js";
-import { fill, make } from "./dom.js";
+import { fill, make, refill } from "./dom.js";
 import { table } from "./table.js";
 import { clock, shortened } from "./words.js";
 
@@ -19,7 +19,7 @@ export class LocksView {
     const ids = [...new Set(items.map((one) => one.command_id))].slice(0, MOST_NAMED);
     const commands = await Promise.all(ids.map((id) => this.#named.get(id) ?? api.command(id)));
     this.#named = new Map(commands.map((one) => [one.id, one]));
-    fill(this.#content, items.length ? drawLocks(items, this.#named) : noLocks());
+    refill(this.#content, items.length ? drawLocks(items, this.#named) : noLocks());
   }
 
   fail(problem) {

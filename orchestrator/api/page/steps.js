@@ -8,6 +8,12 @@ export function* everyStep(tree) {
   for (const part of tree.parts_list ?? []) yield* everyStep(part);
 }
 
+/** Tells whether a command or anything below it is so. */
+export function anyStep(tree, isSo) {
+  for (const step of everyStep(tree)) if (isSo(step)) return true;
+  return false;
+}
+
 const TELLING = ["needs_attention", "failed", "blocked", "delayed", "running", "waiting"];
 
 /** Gives the step that people want to see first: the deepest one that is stuck, failed or under way. */

@@ -1,9 +1,9 @@
 // The processes that do the work, and whether they are alive.
 
 import { api, now } from "./api.js";
-import { fill, make } from "./dom.js";
+import { fill, make, refill } from "./dom.js";
 import { table } from "./table.js";
-import { clock, count, duration } from "./words.js";
+import { clock, count, duration, shortened } from "./words.js";
 
 const REFRESH_TICKS = 5;
 
@@ -39,9 +39,9 @@ export class WorkersView {
     const nothing = () => ({ items: [] });
     const [workers, queues, adapters] = await Promise.all([api.workers(), api.queues().catch(nothing), api.adapters().catch(nothing)]);
     const systems = adapters.items.flatMap((adapter) => adapter.systems.map((one) => ({ ...one, adapter })));
-    fill(this.#systems, systems.length ? [make("h2", {}, "Outside systems"), make("div", { class: "card" }, drawSystems(systems))] : null);
-    fill(this.#content, workers.items.length ? drawWorkers(workers.items) : nobody());
-    fill(this.#queues, queues.items.length ? [make("h2", {}, "Queues"), make("div", { class: "card" }, drawQueues(queues.items))] : null);
+    refill(this.#systems, systems.length ? [make("h2", {}, "Outside systems"), make("div", { class: "card" }, drawSystems(systems))] : null);
+    refill(this.#content, workers.items.length ? drawWorkers(workers.items) : nobody());
+    refill(this.#queues, queues.items.length ? [make("h2", {}, "Queues"), make("div", { class: "card" }, drawQueues(queues.items))] : null);
   }
 
   fail(problem) {
@@ -56,7 +56,7 @@ function drawWorkers(workers) {
     make("span", { class: "status", "data-tone": one.alive ? "good" : "bad" }, make("span", { class: "sign", "aria-hidden": "true" }, one.alive ? "●" : "✕"), one.alive ? "Alive" : `Silent since ${clock(one.alive_until)}`),
     `${one.host} · ${one.pid}`,
     duration(now() - Date.parse(one.started_at)),
-    String(one.claims ?? 0),
+    drawRunning(one),
     one.kinds?.length ? make("span", { title: one.kinds.join("\n") }, count(one.kinds.length, "kind")) : "–",
   ]);
   return table(["Name", "Role", "State", "Host and process", "Up for", "Running now", "Knows"], rows, "Workers");
@@ -86,6 +86,13 @@ function answerOf(one) {
   if (one.answers === null) return one.adapter.pushes ? "Reports by itself" : "Not asked yet";
   const [sign, tone, words] = one.answers ? ["●", "good", "Answers"] : ["✕", "bad", `Since ${clock(one.problem_since)}: ${one.problem}`];
   return make("span", { class: "status", "data-tone": tone }, make("span", { class: "sign", "aria-hidden": "true" }, sign), words);
+}
+
+function drawRunning(worker) {
+  const running = worker.running ?? [];
+  const more = (worker.claims ?? 0) - running.length;
+  if (!running.length) return "–";
+  return make("span", { class: "running" }, running.map((one) => make("a", { href: `/commands/${one.id}` }, shortened(one.label))), more > 0 && `and ${more} more`);
 }
 
 function drawQueues(queues) {
