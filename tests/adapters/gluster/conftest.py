@@ -16,6 +16,7 @@ def cluster(tmp_path: Path) -> Iterator[Simulated]:
     """A cluster without volumes; its daemons are told to stop when the test is over."""
     simulated = Simulated(folder=tmp_path)
     yield simulated
+    simulated.switch(freeze=None)  # or its self-heal daemon would wait for ever
     for job in (simulated.state_dir / "tasks").glob("*.job"):
         job.with_suffix(".stop").touch()
 
