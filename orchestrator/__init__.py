@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.core.plan import Plan, best_effort, parallel, sequence
     from orchestrator.core.ports import Adapter, Trouble
     from orchestrator.core.run import Run
+    from orchestrator.core.secret import Secret
     from orchestrator.core.status import Outcome
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Refused",
     "Retry",
     "Run",
+    "Secret",
     "TaskReport",
     "TaskStatus",
     "Trouble",
@@ -64,6 +66,7 @@ _HOMES = {
     "orchestrator.core.plan": ("Plan", "best_effort", "parallel", "sequence"),
     "orchestrator.core.ports": ("Adapter", "Trouble"),
     "orchestrator.core.run": ("Run",),
+    "orchestrator.core.secret": ("Secret",),
     "orchestrator.core.status": ("Outcome",),
 }
 

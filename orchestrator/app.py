@@ -22,6 +22,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.ids import is_root, is_whole_id, numbered
 from orchestrator.core.ports import Sender, Store
 from orchestrator.core.query import CommandQuery, Page
+from orchestrator.core.sealed import masked
 from orchestrator.core.status import Outcome
 from orchestrator.engine.addresses import addresses_of
 from orchestrator.engine.control import Control
@@ -34,7 +35,12 @@ from orchestrator.engine.submit import Origin, Submitter
 from orchestrator.engine.tree import Limits
 from orchestrator.engine.unlock import unlock
 from orchestrator.engine.vendor_claim import VendorClaim, VendorClaims
-from orchestrator.engine.vendor_report import Answer, VendorReport, VendorReporter, why_not
+from orchestrator.engine.vendor_report import (
+    Answer,
+    VendorReport,
+    VendorReporter,
+    why_not_taken,
+)
 from orchestrator.engine.writer import Writer
 
 __all__ = [
@@ -47,7 +53,7 @@ __all__ = [
     "VendorClaim",
     "VendorReport",
     "addresses_of",
-    "why_not",
+    "why_not_taken",
 ]
 
 PREFIX_LENGTH = 4
@@ -102,6 +108,7 @@ class Orchestrator:
         self.sender = sender
         self._writer, self._limits = writer, limits
         self._clock = writer.clock  # not the store's: a stage turns its own
+        self.vault = writer.vault
         self._submitter = Submitter(writer, catalog, limits, writer.rng)
         self._control = Control(writer)
         self._writer = writer
@@ -222,8 +229,8 @@ class Orchestrator:
         return self.store.tree(self.resolve_id(command_id))
 
     def value(self, command_id: str) -> Any:
-        """Gives a command's return value as JSON, or None."""
-        return self.store.value(self.resolve_id(command_id))
+        """Gives a command's return value as JSON, with secrets masked, or None."""
+        return masked(self.store.value(self.resolve_id(command_id)))
 
     def wait(self, command_id: str, timeout: float | None = None) -> CommandEntity:
         """Waits until the command has ended, for at most `timeout` seconds, and gives it as it then is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -19,11 +20,13 @@ from orchestrator.core.outside import OutsideTask
 from orchestrator.core.ports import Adapter, Store, WorkerRow
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Status
+from orchestrator.engine.keyring import Keyring
 from orchestrator.engine.poll import Poller
 from orchestrator.engine.reconcile import Reconciler
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.run import Runner
 from orchestrator.engine.tree import Limits
+from orchestrator.engine.vault import Vault
 from orchestrator.engine.writer import Writer
 from orchestrator.store.memory import MemoryStore
 
@@ -89,7 +92,8 @@ class Stage:
     """Plays commands with fake adapters.
 
     `submit` begins a command; `play` runs until nothing is due; `turn` moves the clock and plays on. `report`
-    tells the news of an async task. `orchestrator` is the real front door, with all its verbs.
+    tells the news of an async task. `orchestrator` is the real front door, with all its verbs. Secrets are encrypted
+    with a key of the stage's own, or with `secret_keys`.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Stage:
         limits: Limits | None = None,
         fusion: bool = True,
         seed: int = 0,
+        secret_keys: Sequence[str] | None = None,
     ) -> None:
         self.clock = StageClock()
         self.store: Store = store or MemoryStore(self.clock.now)
@@ -110,7 +115,11 @@ class Stage:
         if not any(isinstance(one, Adapter) and one.name == VENDOR_SYSTEM for one in supplied):
             supplied = (*supplied, FakeVendors())
         self.catalog = Catalog({*commands, *VENDOR_COMMANDS, OutsideTask}, supplied)
-        self.writer = Writer(self.store, policy, clock=self.clock, rng=self.rng)
+        keys = (
+            (base64.urlsafe_b64encode(bytes(32)).decode(),) if secret_keys is None else secret_keys
+        )
+        vault = Vault(Keyring(keys), self.catalog)
+        self.writer = Writer(self.store, policy, clock=self.clock, rng=self.rng, vault=vault)
         self.inbox = Inbox()
         self.reporter = Reporter(self.writer)
         self.orchestrator = Orchestrator(

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from orchestrator.cli.private import make_private
 from orchestrator.core.access import Role, digest_of
 from orchestrator.core.errors import BadInputError, OrchestratorError
 from orchestrator.core.redaction import is_secret_name, without_passwords
+from orchestrator.engine.keyring import MAKE_ONE
+from orchestrator.store.resealing import reseal
 from orchestrator.store.single import SqlRequests
 from orchestrator.store.sql import translated
 from workers.settings import Settings
@@ -116,6 +119,23 @@ def gc(wired: Wiring, asked: argparse.Namespace) -> None:
     print(json.dumps({"trees": deleted, "audit": audit, "deleted": not asked.dry_run}))
 
 
+def reencrypt(wired: Wiring, _: argparse.Namespace) -> None:
+    """Encrypts all stored secrets with the first key; says how many others are left, and with which keys."""
+    if not wired.vault.keyring:
+        raise BadInputError(f"no key is set; {MAKE_ONE}")
+    changed, left = 0, Counter[str]()
+    for _again in range(2):  # others may write with the old key meanwhile
+        left.clear()
+        changed += reseal(wired.store, lambda value: wired.vault.resealed(value, left))
+    told = {
+        "changed": changed,
+        "key": wired.vault.keyring.ids[0],
+        "left": left.total(),
+        "missing": sorted(left),
+    }
+    print(json.dumps(told))
+
+
 VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]] = {
     "upgrade": (upgrade, []),
     "current": (current, []),
@@ -131,6 +151,7 @@ VERBS: dict[str, tuple[Callable[[Wiring, argparse.Namespace], None], list[Any]]]
         ],
     ),
     "sign-in": (sign_in, []),
+    "reencrypt": (reencrypt, []),
     "gc": (
         gc,
         [

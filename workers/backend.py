@@ -12,6 +12,7 @@ from celery import signature, states
 from celery.backends.base import BaseBackend
 
 from orchestrator.core.entity import CommandEntity
+from orchestrator.core.sealed import masked
 from orchestrator.core.status import Status
 
 STATES = {
@@ -64,7 +65,7 @@ class StoreBackend(BaseBackend):  # type: ignore[misc]
 
     def _result(self, command: CommandEntity) -> Any:
         if command.status is Status.SUCCEEDED:
-            return self._store().value(command.command_id)
+            return masked(self._store().value(command.command_id))
         if STATES[command.status] in states.EXCEPTION_STATES:
             return CommandFailed(f"{command.kind} {command.status}: {command.message or ''}")
         return None

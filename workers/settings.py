@@ -6,11 +6,12 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -18,6 +19,7 @@ from pydantic_settings import (
 
 from orchestrator.core.catalog import describe_problems
 from orchestrator.core.errors import BadInputError
+from orchestrator.engine.keyring import check_key
 
 CONFIG = "ORCHESTRATOR_CONFIG"
 
@@ -84,6 +86,10 @@ class Settings(BaseSettings):
     session_secret: str = Field(
         "", description="seals kept answers; empty is a file in the data directory"
     )
+    secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="encrypts secret parameters: the first of these keys encrypts, all decrypt; see `secret-key new`",
+    )
     flower_url: str = Field("", description="where Flower is reached, for the link on the page")
 
     @classmethod
@@ -100,6 +106,17 @@ class Settings(BaseSettings):
             ours.append(TomlConfigSettingsSource(settings_cls, toml_file=Path(path)))
         return tuple(ours)
 
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _are_keys(cls, given: Any) -> tuple[SecretStr, ...]:
+        """Reads keys separated by commas, or a list of them. What is wrong with one is said without it."""
+        words = given.replace(",", " ").split() if isinstance(given, str) else list(given)
+        plain = [one.get_secret_value() if isinstance(one, SecretStr) else one for one in words]
+        try:
+            return tuple(SecretStr(check_key(str(one))) for one in plain)
+        except BadInputError as problem:
+            raise ValueError(str(problem)) from None
+
     @field_validator("lease_seconds")
     @classmethod
     def _outlives_a_late_heartbeat(cls, lease: float, info: ValidationInfo) -> float:
@@ -111,6 +128,11 @@ class Settings(BaseSettings):
                 f" {LEASE_HEARTBEATS * often:g} or more"
             )
         return lease
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys themselves."""
+        return tuple(one.get_secret_value() for one in self.secret_key)
 
     @property
     def data_path(self) -> Path:

@@ -18,11 +18,13 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.ports import Adapter
 from orchestrator.core.reaction import Policy
+from orchestrator.engine.keyring import Keyring
 from orchestrator.engine.poll import Poller
 from orchestrator.engine.reconcile import Reconciler
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.run import Runner
 from orchestrator.engine.tree import Limits
+from orchestrator.engine.vault import Vault
 from orchestrator.engine.writer import Writer
 from orchestrator.store.sql import SqlStore, make_engine
 from orchestrator.store.tokens import SqlTokens
@@ -64,7 +66,11 @@ class Wiring:
             deaths=self.settings.max_deaths,
             crew=self.settings.crew if self.settings.fusion else 0,
         )
-        return Writer(self.store, policy, clock=self.clock)
+        return Writer(self.store, policy, clock=self.clock, vault=self.vault)
+
+    @cached_property
+    def vault(self) -> Vault:
+        return Vault(Keyring(self.settings.secret_keys), self.catalog)
 
     @cached_property
     def limits(self) -> Limits:

@@ -12,6 +12,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from orchestrator.core.sealed import SECRET, is_sealed
+
 MOST_LEVELS = 100
 MOST_S = 10 * 365 * 86_400.0
 LEAST_INT, MOST_INT = -(2**63), 2**64 - 1
@@ -26,6 +28,10 @@ def check_json(value: Any) -> Any:
             raise ValueError(f"nested deeper than {MOST_LEVELS} levels; store it elsewhere")
         match one:
             case dict():
+                if is_sealed(one):
+                    raise ValueError(
+                        f"{SECRET!r} marks what we encrypted; send secrets as they are"
+                    )
                 stack.extend((part, level) for part in one)
                 stack.extend((part, level + 1) for part in one.values())
             case list():

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from orchestrator.api.attempts import TooManyAttemptsError
+from orchestrator.core.catalog import problem_text
 from orchestrator.core.errors import (
     BadInputError,
     ConflictError,
@@ -22,7 +23,6 @@ from orchestrator.core.errors import (
     OrchestratorError,
     UnavailableError,
     UnreadableError,
-    as_clause,
 )
 
 log = structlog.get_logger(__name__)
@@ -104,7 +104,7 @@ def _fields(found: Any) -> list[dict[str, str]]:
     return [
         {
             "field": ".".join(str(part) for part in one["loc"] if part != "body") or "body",
-            "message": as_clause(one["msg"].removeprefix("Value error, ")),
+            "message": problem_text(one["msg"]),
         }
         for one in found
     ]

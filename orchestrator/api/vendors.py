@@ -16,7 +16,7 @@ from orchestrator.api.vendor_bodies import (
     RegisteredTask,
     Registration,
 )
-from orchestrator.app import Answer, Handle, VendorClaim, VendorReport, why_not
+from orchestrator.app import Answer, Handle, VendorClaim, VendorReport, why_not_taken
 from orchestrator.core.access import VENDOR_OWNED, Caller, Role, Sight
 from orchestrator.core.asynctask import TaskStatus
 from orchestrator.core.command import Command
@@ -200,11 +200,19 @@ class Vendors:
         if not taken:
             self._desk.let_go()  # nothing was done: whoever asks again may get something
         items = [
-            external_view(one.command, one.task, {}, one.at)
+            external_view(one.command, self._told(caller, one), {}, one.at)
             for one in taken
             if one.command is not None and one.at is not None
         ]
         return {"items": items, "next_cursor": None}
+
+    def _told(self, caller: Caller, taken: Answer) -> TaskEntity | None:
+        """Gives a task that was taken: with its secrets, to the vendor that is to do the work and to nobody else."""
+        task = taken.task
+        is_its_own = task is not None and caller.vendor == task.scope
+        return (
+            self._orchestrator.vault.in_plain(task, []) if task is not None and is_its_own else task
+        )
 
     def _tell(self, caller: Caller, report: VendorReport) -> ExternalView:
         """Waits a little for a task that a worker is about to begin: vendors report at once."""
@@ -232,7 +240,9 @@ class Vendors:
                     f"external task {command.command_id} ({command.label}) is {command.status}"
                     " and has not begun; report when it is waiting"
                 )
-            refused = why_not(report, command, task)  # it was put away: nothing changes any more
+            refused = why_not_taken(
+                self._orchestrator.vault, report, command, task
+            )  # it was put away: nothing changes any more
             if refused is not None:
                 raise ConflictError(refused)
         if answer.refused is not None:

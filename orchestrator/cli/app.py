@@ -70,6 +70,10 @@ GROUPS = {
         "The database's schema.",
         {"upgrade": "upkeep:upgrade", "current": "upkeep:current"},
     ),
+    "secret-key": (
+        "Make a key for secret parameters, and re-encrypt what older keys encrypted.",
+        {"new": "secret_key:new", "reencrypt": "secret_key:reencrypt"},
+    ),
     "config": ("The settings in force.", {"show": "upkeep:config_show"}),
 }
 

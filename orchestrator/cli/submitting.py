@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.console import Json, Output, notes, print_json, print_lines, results
 from orchestrator.cli.displays import Nothing, choose
 from orchestrator.cli.exits import CliError, ExitCode
-from orchestrator.cli.parameters import read_parameters
+from orchestrator.cli.parameters import read_parameters, read_secrets
 from orchestrator.cli.server import connect
 from orchestrator.cli.watching import Timeout, check_succeeded, follow, seconds
 from orchestrator.cli.words import status_text
@@ -24,6 +24,14 @@ def submit(
     ] = None,
     params_file: Annotated[
         Path | None, typer.Option("--params-file", help="JSON or TOML; - is stdin")
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="k=SOURCE",
+            help="a text from env:VARIABLE, file:PATH, - (a line of stdin) or ask (typed unseen)",
+        ),
     ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="the same key again submits nothing new")
@@ -42,6 +50,7 @@ def submit(
         raise CliError("--timeout goes with --wait or --watch", ExitCode.WRONG_USAGE)
     limit_s = seconds(timeout)
     body: Json = {"kind": kind, "parameters": read_parameters(param or (), params_file)}
+    body["parameters"] |= read_secrets(secret or ())
     body |= {"owner": owner} if owner else {}
     body |= {"correlation_id": correlation_id} if correlation_id else {}
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}

@@ -13,6 +13,7 @@ from orchestrator.core.asks import Ask, check_runs, find_asks, find_verbs, retur
 from orchestrator.core.asynctask import WhenSilent
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadCommandError, BadInputError, UnreadableError, as_clause
+from orchestrator.core.secret import Secret, has_secrets, masked_text
 from orchestrator.core.status import Verbs
 
 
@@ -27,6 +28,8 @@ class CommandType:
     returns: Any | None
     codec: TypeAdapter[Any] | None
     verbs: Verbs
+    has_secrets: bool = False
+    returns_secrets: bool = False
 
     def defines(self, verb: str) -> bool:
         """Whether the class has this verb."""
@@ -103,8 +106,12 @@ class Catalog:
         Raises BadInputError that names each wrong parameter.
         """
         known = self.of(kind)
+        # While this is alive, and an error keeps it so, nothing that was sent beside a secret is told in errors.
+        sent = Secret(dict(parameters)) if known.has_secrets else None
         try:
-            return known.command.model_validate(dict(parameters))
+            return known.command.model_validate(
+                dict(parameters) if sent is None else sent.get_secret_value()
+            )
         except ValidationError as problem:
             raise BadInputError(f"{kind}: {describe_problems(problem)}") from problem
 
@@ -143,9 +150,14 @@ class Catalog:
 def describe_problems(problem: ValidationError) -> str:
     """Gives a validation error as one line: which field, what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'parameters'}: {as_clause(error['msg'])}"
-        for error in problem.errors(include_url=False)
+        f"{'.'.join(str(part) for part in error['loc']) or 'parameters'}: {problem_text(error['msg'])}"
+        for error in problem.errors(include_url=False, include_input=False)
     )
+
+
+def problem_text(message: str) -> str:
+    """Gives what pydantic says of a field as the end of a sentence, without secrets."""
+    return as_clause(masked_text(message.removeprefix("Value error, ")))
 
 
 def _by_kind(commands: Iterable[type[Command]]) -> dict[str, type[Command]]:
@@ -172,15 +184,23 @@ def _command_type(
             raise BadCommandError(
                 f"{declared.kind} is of version {declared.version} and has an upgrade since {since}"
             )
+    codec = None if returned is None else TypeAdapter(returned)
     return CommandType(
         kind=declared.kind,
         version=declared.version,
         command=command,
         asks=asks,
         returns=returned,
-        codec=None if returned is None else TypeAdapter(returned),
+        codec=codec,
         verbs=_flags(asks, declared.when_unknown),
+        has_secrets=_has_secrets(command),
+        returns_secrets=codec is not None and has_secrets(codec.core_schema),
     )
+
+
+def _has_secrets(command: type[Command]) -> bool:
+    command.model_rebuild(raise_errors=False)  # a class that was named before it was defined
+    return has_secrets(command.__pydantic_core_schema__)
 
 
 def _flags(asks: Mapping[str, tuple[Ask, ...]], when_unknown: WhenSilent) -> Verbs:

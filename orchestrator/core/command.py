@@ -91,7 +91,12 @@ class Command(Model):
     the start outside was never answered. `WhenSilent.FAIL` takes it as not done.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # it may hold a secret, and errors travel
+    )
 
     declared: ClassVar[Declaration]
     upgrades: ClassVar[Mapping[int, Upgrade]]

@@ -9,18 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ValidationError
 
 from orchestrator.core.asynctask import AsyncTask, WhenSilent
-from orchestrator.core.catalog import CommandType
+from orchestrator.core.catalog import CommandType, describe_problems
 from orchestrator.core.entity import CommandEntity
 from orchestrator.core.errors import LONGEST, OrchestratorError, Refused, TryAgain
+from orchestrator.core.secret import MASK, masked_text
 from orchestrator.engine.faults import Death
-from orchestrator.engine.storable import stored_size
+from orchestrator.engine.keyring import MAKE_ONE
+from orchestrator.engine.storable import stored_text
+from orchestrator.engine.vault import ANYTHING, Sealing
 
-ANYTHING: TypeAdapter[Any] = TypeAdapter(
-    Any, config={"ser_json_inf_nan": "constants"}
-)  # else NaN is silently null
+TEXTS = ("system", "scope", "verb", "description")
 ERROR_LIMIT = 2_000
 SHORTEST = timedelta(milliseconds=100)  # to wait less is to ask without end
 ASKED_AGAIN_IN = timedelta(
@@ -29,16 +30,22 @@ ASKED_AGAIN_IN = timedelta(
 
 
 def describe(problem: BaseException) -> str:
-    """Gives an error as one line for operators. Never raises: an error may be as broken as its verb."""
+    """Gives an error as one line for operators, without secrets. Never raises: it may be as broken as its verb."""
     name = type(problem).__name__
     try:
-        text = str(problem)
+        text = _text_of(problem)
     except Death:
         raise
     except BaseException as odd:
         text = f"(its text cannot be read: {type(odd).__name__})"
     plain = isinstance(problem, Refused | TryAgain | OrchestratorError)
     return ((text or name) if plain else f"{name}: {text or name}")[:ERROR_LIMIT]
+
+
+def _text_of(problem: BaseException) -> str:
+    if isinstance(problem, ValidationError):
+        return describe_problems(problem)  # its own text repeats the input
+    return masked_text(str(problem))
 
 
 def wait_of(problem: TryAgain) -> tuple[timedelta, str]:
@@ -64,27 +71,52 @@ def check_called(verb: str, known: CommandType, answer: Any) -> Any:
     return answer
 
 
-def value_of(entity: CommandEntity, known: CommandType, value: Any) -> Any:
-    """Gives what a verb returned as JSON. Raises Refused that says why it cannot be stored."""
+def value_of(entity: CommandEntity, known: CommandType, value: Any, sealing: Sealing) -> Any:
+    """Gives what a verb returned as JSON, its secrets sealed. Raises Refused that says why it cannot be stored."""
     if value is None:
         return None
+    codec = known.codec or ANYTHING
     try:
-        value = (known.codec or ANYTHING).dump_python(value, mode="json")
-        stored_size(value)
+        found = codec.dump_python(value, mode="json", context=sealing.context)
+        text = stored_text(found)
+        is_masked = MASK.encode() in text and codec.validate_python(found) != value
     except Death:
         raise
     except BaseException as problem:  # a value may be of any class, with any methods
-        raise Refused(
-            f"{entity.kind} returned from {entity.phase} what cannot be stored: {describe(problem)}"
-        ) from problem
-    return value
+        raise _not_stored(entity, describe(problem)) from problem
+    if is_masked:
+        raise _not_stored(entity, "a secret in it is written masked; declare orchestrator.Secret")
+    if sealing.has_known:
+        found = sealing.hidden(found)
+    if sealing.lacks_key:
+        raise _not_stored(entity, f"it holds a secret, and no key is set here; {MAKE_ONE}")
+    return found
 
 
-def task_of(entity: CommandEntity, task: AsyncTask[Any], *, timeout: timedelta) -> AsyncTask[Any]:
-    """Gives the task with waits that can be waited for, and a timeout. Raises Refused that names what is wrong."""
-    for name in ("system", "scope", "verb", "description"):
+def _not_stored(entity: CommandEntity, why: str) -> Refused:
+    return Refused(f"{entity.kind} returned from {entity.phase} what cannot be stored: {why}")
+
+
+def task_of(
+    entity: CommandEntity, task: AsyncTask[Any], sealing: Sealing, *, timeout: timedelta
+) -> AsyncTask[Any]:
+    """Gives the task with waits that can be waited for, and a timeout; what is secret in its request is sealed.
+
+    Raises Refused that names what is wrong.
+    """
+    request = sealing.hidden(task.request)  # an object stays one
+    _check(entity, "request", request, Mapping)
+    for name in TEXTS:
         _check(entity, name, getattr(task, name), str)
-    _check(entity, "request", task.request, Mapping)
+    for name in ("system", "scope", "verb"):
+        if sealing.has_known and sealing.holds(getattr(task, name)):
+            raise Refused(
+                f"{entity.kind} returned a task whose {name} holds a secret; put it into the request"
+            )
+    if sealing.lacks_key:
+        raise Refused(
+            f"{entity.kind} returned a task that holds a secret, and no key is set here; {MAKE_ONE}"
+        )
     try:
         when_silent = WhenSilent(task.when_silent)
     except ValueError:
@@ -94,7 +126,8 @@ def task_of(entity: CommandEntity, task: AsyncTask[Any], *, timeout: timedelta) 
         ) from None
     return replace(
         task,
-        request=dict(task.request),
+        request=request,
+        description=sealing.masked(task.description),
         when_silent=when_silent,
         timeout=_span(entity, "timeout", task.timeout) or timeout,
         lease=_span(entity, "lease", task.lease),
@@ -108,7 +141,7 @@ def _check(entity: CommandEntity, name: str, value: Any, wanted: type) -> None:
             f" not {wanted.__name__}"
         )
     try:
-        stored_size(dict(value) if isinstance(value, Mapping) else value)
+        stored_text(value)
     except ValueError as problem:
         raise Refused(
             f"{entity.kind} returned a task whose {name} cannot be stored: {problem}"

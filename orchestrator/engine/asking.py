@@ -10,6 +10,7 @@ from orchestrator.core.command import Command
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
 from orchestrator.core.locks import Lock, LockMode, Locks
 from orchestrator.core.plan import Part
+from orchestrator.core.secret import masked_text
 from orchestrator.engine.answers import describe
 from orchestrator.engine.faults import Death
 from orchestrator.engine.storable import stored_size
@@ -62,7 +63,7 @@ def shown(value: Any) -> str:
     if inspect.isclass(value):
         return f"the class {value.__name__}, not a value of it"
     try:
-        text = repr(value)
+        text = masked_text(repr(value))
     except Exception:
         text = f"a {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

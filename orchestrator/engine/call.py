@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +24,17 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.ids import late_part_id
 from orchestrator.core.ports import Adapter, Store
+from orchestrator.core.secret import Secret
 from orchestrator.core.status import Mode, Phase
 from orchestrator.engine.answers import check_called, describe, task_of, value_of, wait_of
+from orchestrator.engine.confided import in_plain
 from orchestrator.engine.faults import Death, fault
+from orchestrator.engine.keyring import MAKE_ONE
 from orchestrator.engine.pauses import PauseBook
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.supply import Supplier
 from orchestrator.engine.tree import Limits, TreeBuilder
+from orchestrator.engine.vault import Sealing
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Claimed, Request
 
@@ -40,6 +45,16 @@ AWAY_AGAIN_IN = timedelta(seconds=1)
 PAUSED_AGAIN_IN = timedelta(minutes=1)  # a resume wakes it at once
 MUST_SUCCEED = Retry(attempts=6)  # `end`, `compensate` and starts are tried harder than `execute`
 TASK_TIMEOUT = timedelta(hours=24)  # of async tasks where nobody declares one
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A command that is being called, and the secrets that were opened for it."""
+
+    claimed: Claimed
+    command: Command
+    known: CommandType
+    kept: list[Secret[Any]]
 
 
 class Caller:
@@ -61,7 +76,8 @@ class Caller:
         self.reporter = reporter
         self.limits = limits
         self.rng = rng
-        self.supplier = Supplier(catalog, store)
+        self.vault = reporter.writer.vault
+        self.supplier = Supplier(catalog, store, self.vault)
         self.pauses = PauseBook(store)
         self.adapters = {one.name: one for one in catalog.supplies if isinstance(one, Adapter)}
 
@@ -94,55 +110,63 @@ class Caller:
             return self._start(claimed, continued=continued)
         if claimed.payload.unreadable is not None:
             raise UnreadableError(claimed.payload.unreadable)
-        command = self.catalog.read(entity.kind, entity.version, claimed.payload.parameters)
+        kept: list[Secret[Any]] = []  # alive, as errors keep this frame, until all is written
+        parameters = self.vault.opened(claimed.payload.parameters, kept)
+        command = self.catalog.read(entity.kind, entity.version, parameters)
         known = self.catalog.of(entity.kind)
+        if known.returns_secrets and not self.vault.keyring:
+            raise UnreadableError(
+                f"waits for a worker with a key for the secrets it returns; {MAKE_ONE}"
+            )
+        call = _Call(claimed, command, known, kept)
         match entity.phase:
             case Phase.EXECUTE:
                 paused = self.pauses.of_command(entity) if entity.stopping is None else None
                 if paused is not None:
                     later = ev.Postponed(entity.attempt, paused.words(), PAUSED_AGAIN_IN, own=True)
                     return Request(entity.command_id, later)
-                return self._execute(claimed, command, known)
+                return self._execute(call)
             case Phase.END:
-                return self._returned(claimed, known, self._verb("end", claimed, command, known))
+                return self._returned(call, self._verb("end", call))
             case Phase.COMPENSATE:
-                return self._returned(
-                    claimed, known, self._verb("compensate", claimed, command, known)
-                )
+                return self._returned(call, self._verb("compensate", call))
             case Phase.UNDO_PARTS:
                 raise AssertionError(f"{entity.kind} was claimed while its parts are undone")
 
-    def _verb(self, verb: str, claimed: Claimed, command: Command, known: CommandType) -> Any:
-        answer = self.supplier.call(verb, command, known, claimed.command, claimed.payload)
-        return check_called(verb, known, answer)
+    def _verb(self, verb: str, call: _Call) -> Any:
+        answer = self.supplier.call(
+            verb, call.command, call.known, call.claimed.command, call.claimed.payload, call.kept
+        )
+        return check_called(verb, call.known, answer)
 
-    def _execute(self, claimed: Claimed, command: Command, known: CommandType) -> Request:
-        entity = claimed.command
+    def _execute(self, call: _Call) -> Request:
+        entity, known = call.claimed.command, call.known
         if known.defines("validate"):
             try:
-                self._verb("validate", claimed, command, known)
+                self._verb("validate", call)
             except Refused as problem:
                 return Request(
                     entity.command_id,
                     ev.Failed(entity.attempt, describe(problem), begun=False),
                 )
         if known.defines("execute"):
-            return self._returned(claimed, known, self._verb("execute", claimed, command, known))
+            return self._returned(call, self._verb("execute", call))
         if known.plans_at_run_time:
-            return self._expand(claimed, self._verb("plan", claimed, command, known))
+            return self._expand(call, self._verb("plan", call))
         return Request(entity.command_id, ev.Done(entity.attempt))
 
-    def _returned(self, claimed: Claimed, known: CommandType, value: Any) -> Request:
-        entity = claimed.command
+    def _returned(self, call: _Call, value: Any) -> Request:
+        entity, sealing = call.claimed.command, self.vault.sealing(call.kept)
         if isinstance(value, AsyncTask):
-            return Request(entity.command_id, self._suspend(entity, known, value))
-        return Request(entity.command_id, ev.Done(entity.attempt, value_of(entity, known, value)))
+            return Request(entity.command_id, self._suspend(entity, call.known, value, sealing))
+        stored = value_of(entity, call.known, value, sealing)
+        return Request(entity.command_id, ev.Done(entity.attempt, stored))
 
     def _suspend(
-        self, entity: CommandEntity, known: CommandType, task: AsyncTask[Any]
+        self, entity: CommandEntity, known: CommandType, task: AsyncTask[Any], sealing: Sealing
     ) -> ev.Suspended:
         longest = known.command.declared.timeout or TASK_TIMEOUT  # every wait ends
-        task = task_of(entity, task, timeout=longest)
+        task = task_of(entity, task, sealing, timeout=longest)
         if task.system not in self.adapters:
             raise Refused(
                 f"{entity.kind} returned a task for the system {task.system!r}, and there is no such"
@@ -151,12 +175,13 @@ class Caller:
         retry_in = self.retry_in(entity) if entity.phase is Phase.EXECUTE else None
         return ev.Suspended(entity.attempt, task, retry_in)
 
-    def _expand(self, claimed: Claimed, plan: Any) -> Request:
-        entity = claimed.command
+    def _expand(self, call: _Call, plan: Any) -> Request:
+        claimed, entity = call.claimed, call.claimed.command
         builder = TreeBuilder(
             self.catalog,
             self.limits,
             lambda: late_part_id(entity.root_id, self.rng.getrandbits(61)),
+            self.vault.sealing(call.kept),
         )
         top, *parts = builder.expand(plan, entity, claimed.payload)
         return Request(
@@ -181,8 +206,10 @@ class Caller:
         if paused is not None:
             return self._untouched(entity, task, PAUSED_AGAIN_IN, paused.words())
         fault("before_start")
+        kept: list[Secret[Any]] = []
+        ref = in_plain(self.vault, task.ref(), kept)
         try:
-            report = self.adapters[task.system].start(task.ref(), again=again)
+            report = self.adapters[task.system].start(ref, again=again)
         except TryAgain as problem:
             if again or not problem.untouched:
                 raise

@@ -71,7 +71,8 @@ class Control:
                 else "; only one that needs attention can be resolved"
             )
             raise ConflictError(f"command {command_id} ({command.kind}) {_words(command)}{way}")
-        return self._write(command, "resolve", ev.Resolve(outcome, reason, value), reason, actor)
+        stored = self.writer.vault.sealed_result(command.kind, value)
+        return self._write(command, "resolve", ev.Resolve(outcome, reason, stored), reason, actor)
 
     def restart(
         self, command_id: str, reason: str, *, actor: str, from_part: str | None = None

@@ -9,21 +9,34 @@ from pydantic import ValidationError
 from orchestrator.core.catalog import CommandType, describe_problems
 from orchestrator.core.command import Command
 from orchestrator.core.errors import BadInputError, ContendedError, UnavailableError
+from orchestrator.core.sealed import unsealed
+from orchestrator.core.secret import MASK, Secret
 from orchestrator.engine.answers import describe
 from orchestrator.engine.asking import shown
+from orchestrator.engine.keyring import MAKE_ONE
 from orchestrator.engine.storable import stored_size
+from orchestrator.engine.vault import Sealing
 
-MASKED = "**********"  # what pydantic writes for SecretStr and SecretBytes
-SECRETS_HINT = "a secret is written masked; keep it elsewhere and pass its name"
+SECRETS_HINT = "a secret is written masked; declare orchestrator.Secret[str]"
 BYTES_HINT = "bytes are written as text; declare pydantic.Base64Bytes"
 
 
-def parameters_of(command: Command, known: CommandType, most_bytes: int) -> dict[str, Any]:
-    """Gives the parameters as JSON. Raises BadInputError that names a field which would not come back as it is."""
+def parameters_of(
+    command: Command, known: CommandType, most_bytes: int, sealing: Sealing
+) -> dict[str, Any]:
+    """Gives the parameters as JSON, with what is secret sealed.
+
+    Raises BadInputError that names a field which would not come back as it is, or a secret without a key.
+    """
     try:
-        parameters = dumped(command)
+        parameters = dumped(command, context=sealing.context)
+        if sealing.has_known:
+            parameters = sealing.hidden(parameters)
         _check_size(known.kind, stored_size(parameters), most_bytes)
-        wrong = _what_changes(command, known.load(parameters), parameters)
+        _check_sealed(known.kind, parameters, sealing)
+        kept: list[Secret[Any]] = []
+        back = known.load(sealing.opened(parameters, kept))
+        wrong = _what_changes(command, back, parameters)
     except (UnavailableError, ContendedError, BadInputError):
         raise
     except Exception as problem:  # serializers and validators are anybody's code
@@ -36,6 +49,20 @@ def parameters_of(command: Command, known: CommandType, most_bytes: int) -> dict
 def dumped(command: Command, **which: Any) -> dict[str, Any]:
     """Gives the fields as JSON, without what is computed from them; `which` chooses some of them."""
     return command.model_dump(mode="json", round_trip=True, warnings=False, **which)
+
+
+def _check_sealed(kind: str, parameters: dict[str, Any], sealing: Sealing) -> None:
+    if sealing.lacks_key:
+        found = ", ".join(unsealed(parameters)) or "one of them"
+        raise BadInputError(
+            f"the parameters of {kind} cannot be stored: {found} is secret, and no key is set here to"
+            f" encrypt it with; {MAKE_ONE}"
+        )
+    if sealing.is_forged(parameters):
+        raise BadInputError(
+            f"the parameters of {kind} cannot be stored: one of them looks like a secret that is"
+            " encrypted already; send secrets as they are"
+        )
 
 
 def _check_size(kind: str, size: int, most_bytes: int) -> None:
@@ -81,7 +108,7 @@ def _are_equal(value: Any, other: Any) -> bool:
 
 
 def _hint(value: Any, stored: Any) -> str:
-    if MASKED in str(stored):
+    if MASK in str(stored):  # what pydantic writes for SecretStr and SecretBytes
         return SECRETS_HINT
     if isinstance(value, float) and stored is None:
         return "NaN and Infinity are no JSON numbers"

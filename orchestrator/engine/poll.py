@@ -8,16 +8,26 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
 from orchestrator.core.asynctask import FoundTask, TaskReport, TaskStatus
 from orchestrator.core.entity import CommandEntity, TaskEntity
-from orchestrator.core.errors import ContendedError, Refused, TryAgain, UnavailableError
+from orchestrator.core.errors import (
+    ContendedError,
+    Refused,
+    TryAgain,
+    UnavailableError,
+    UnreadableError,
+)
 from orchestrator.core.outside import Discoverer
 from orchestrator.core.ports import Adapter, Announcing, Clock, ScopeNote, Sender
+from orchestrator.core.secret import Secret
 from orchestrator.core.status import TaskState
 from orchestrator.engine.adopt import Adopter
+from orchestrator.engine.answers import describe
+from orchestrator.engine.confided import all_in_plain, in_plain
 from orchestrator.engine.open_tasks import OpenTasks, ScopeTasks, is_to_tend
 from orchestrator.engine.report import Reporter
 from orchestrator.engine.work import UnitOfWork
@@ -187,13 +197,15 @@ class Poller:
             self._tend(adapter, tasks)
             watch.failures = 0
         except TryAgain as problem:  # nothing is concluded from a system that does not answer
-            away = str(problem)
+            away = describe(problem)
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
-            log.warning("poll_failed", system=adapter.name, scope=tasks.scope, why=str(problem))
+            log.warning(
+                "poll_failed", system=adapter.name, scope=tasks.scope, why=describe(problem)
+            )
         except (UnavailableError, ContendedError):
             raise  # it is our database that does not answer: the scheduler waits
         except Exception as problem:
-            away = f"{type(problem).__name__}: {problem}"
+            away = describe(problem)
             watch.failures = min(watch.failures + 1, BACK_OFF_MOST)
             log.exception("poll_broke", system=adapter.name, scope=tasks.scope)
         now = self.clock.now()
@@ -214,7 +226,9 @@ class Poller:
 
     def _poll(self, adapter: Adapter, tasks: ScopeTasks) -> None:
         self.polls += 1
-        self._take(tasks, adapter.poll(tasks.scope, tasks.refs()))
+        kept: list[Secret[Any]] = []
+        refs = all_in_plain(self.writer.vault, tasks.refs(), kept)
+        self._take(tasks, adapter.poll(tasks.scope, refs))
 
     def _list(self, adapter: Discoverer, tasks: ScopeTasks, watch: Watch) -> None:
         """Polls, and adopts what else the same listing shows. What it showed before is not looked up again."""
@@ -222,7 +236,9 @@ class Poller:
         asked_at = self.clock.now()
         over = {one.task_id for one in tasks.over()}
         reports, found = list[TaskReport](), dict[str, FoundTask]()
-        for one in adapter.discover(tasks.scope, (*tasks.refs(), *tasks.over())):
+        kept: list[Secret[Any]] = []
+        known = all_in_plain(self.writer.vault, (*tasks.refs(), *tasks.over()), kept)
+        for one in adapter.discover(tasks.scope, known):
             if isinstance(one, TaskReport):
                 reports.append(one)
             elif one.report.external_id and one.report.status is not TaskStatus.LOST:
@@ -263,11 +279,12 @@ class Poller:
 
     def _stop(self, adapter: Adapter, tasks: list[TaskEntity]) -> None:
         answers = []
+        kept: list[Secret[Any]] = []
         for task in tasks:
             try:
-                answer = adapter.stop(task.ref())
-            except Refused as problem:
-                log.warning("stop_refused", task=task.task_id, why=str(problem))
+                answer = adapter.stop(in_plain(self.writer.vault, task.ref(), kept))
+            except (Refused, UnreadableError) as problem:
+                log.warning("stop_refused", task=task.task_id, why=describe(problem))
                 continue
             if answer is not None:
                 answers.append(answer._replace(task_id=task.task_id))
@@ -280,6 +297,7 @@ class Poller:
         found = self.writer.store.get_all({task.command_id for task in ended})
         commands = {one.command_id: one for one in found}
         cleared = []
+        kept: list[Secret[Any]] = []
         began = self.clock.now()
         for task in ended:
             if self.clock.now() - began > CLEARING_AT_MOST:
@@ -288,17 +306,18 @@ class Poller:
                 continue
             state = TaskState.CLEARED
             try:
+                ref = in_plain(self.writer.vault, task.ref(), kept)
                 if task.stop_requested and task.status is TaskStatus.LOST:
-                    adapter.stop(task.ref())  # given up here: it must not run on there
+                    adapter.stop(ref)  # given up here: it must not run on there
                 if task.found and task.state is TaskState.ENDED:
                     state = TaskState.ENDED  # to stop it was ordered, not to clear it
                 else:
-                    adapter.clear(task.ref())
-            except TryAgain:
+                    adapter.clear(ref)
+            except (TryAgain, UnreadableError):  # or without its key, until that is there
                 continue
             except Refused as problem:
                 state = TaskState.CLEAR_FAILED
-                log.warning("clear_refused", task=task.task_id, why=str(problem))
+                log.warning("clear_refused", task=task.task_id, why=describe(problem))
             cleared.append(
                 replace(task, state=state, stop_requested=task.stop_requested and not task.found)
             )

@@ -149,6 +149,7 @@ class Reporter:
 def tell(unit: UnitOfWork, task: TaskEntity, report: TaskReport) -> TaskEntity:
     """Stores what a report says of a task and tells its command; gives the task as it now is."""
     command = unit.command(task.command_id)
+    report = unit.vault.cleared(report, task, command.kind if command else "")
     news = updated(task, report, unit.now)
     unit.tx.save_tasks((news,))
     if command is None or not _listens(command) or command.phase not in (

@@ -16,6 +16,11 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 def stored_size(value: Any) -> int:
     """Gives how many bytes a JSON value takes. Raises ValueError that says why it cannot be stored."""
+    return len(stored_text(value))
+
+
+def stored_text(value: Any) -> bytes:
+    """Gives a JSON value as it is written. Raises ValueError that says why it cannot be stored."""
     try:
         text = orjson.dumps(value)
     except TypeError as problem:  # a greater number, half a character, or what is not JSON
@@ -26,7 +31,7 @@ def stored_size(value: Any) -> int:
         _check_numbers(value)
     if text.count(b"[") + text.count(b"{") > MOST_LEVELS:
         _check_levels(value)
-    return len(text)
+    return text
 
 
 def _check_numbers(value: Any) -> None:

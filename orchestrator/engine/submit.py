@@ -23,7 +23,7 @@ from orchestrator.core.ids import late_part_id, part_id, root_id
 from orchestrator.core.status import Phase, Status
 from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.grants import check_let_in
-from orchestrator.engine.sent import digest_of_sent
+from orchestrator.engine.sent import digests_of_sent, key_of_digest
 from orchestrator.engine.storable import stored_size
 from orchestrator.engine.tree import Limits, TreeBuilder
 from orchestrator.engine.work import UnitOfWork
@@ -88,11 +88,11 @@ class Submitter:
         """
         new_root = root_id(self.rng.getrandbits(128))
         rows = self._rows(command, origin, new_root)
-        digest = _digest(command, origin, rows[0])
+        digests = self._digests(command, origin, rows[0])
         known: list[str] = []
 
         def begin(unit: UnitOfWork) -> None:
-            earlier = self._known_request(unit, origin, digest, new_root)
+            earlier = self._known_request(unit, origin, digests, new_root)
             if earlier is None:
                 _note(unit, origin, "submit", rows[0].entity)
                 unit.add(rows)
@@ -137,7 +137,12 @@ class Submitter:
 
     def _rows(self, command: Command, origin: Origin, new_root: str) -> list[NewCommand]:
         numbers = iter(range(1, self.limits.parts + 2))
-        builder = TreeBuilder(self.catalog, self.limits, lambda: part_id(new_root, next(numbers)))
+        builder = TreeBuilder(
+            self.catalog,
+            self.limits,
+            lambda: part_id(new_root, next(numbers)),
+            self.writer.vault.sealing(),
+        )
         like = CommandEntity(
             command_id=new_root,
             root_id=new_root,
@@ -153,16 +158,23 @@ class Submitter:
         return builder.build(command, like)
 
     def _known_request(
-        self, unit: UnitOfWork, origin: Origin, digest: str | None, new_root: str
+        self, unit: UnitOfWork, origin: Origin, digests: tuple[str, ...], new_root: str
     ) -> str | None:
         key = origin.idempotency_key
-        if key is None or digest is None:
+        if key is None or not digests:
             return None
-        earlier = unit.tx.remember_request(key, digest, new_root)
+        earlier = unit.tx.remember_request(key, digests[0], new_root)
         if earlier is None:
             return None
         known_digest, known_id = earlier
-        if known_digest != digest:
+        made_with = key_of_digest(known_digest)
+        if made_with is not None and made_with not in self.writer.vault.keyring.ids:
+            raise ConflictError(
+                f"the idempotency key {key!r} was used for command {known_id}; whether this is the same"
+                f" request cannot be told, for its secrets are known by the key {made_with}, which is not"
+                " set any more; look at that command, or use a new idempotency key"
+            )
+        if known_digest not in digests:
             raise ConflictError(
                 f"the idempotency key {key!r} was used for another request (command {known_id});"
                 " use a new key"
@@ -201,14 +213,14 @@ class Submitter:
             )
         rows = self._rows_of_part(parent, command, origin, best_effort=best_effort)
         child = rows[0].entity.command_id
-        digest = _digest(command, origin, rows[0])
+        digests = self._digests(command, origin, rows[0])
         known: list[str] = []
 
         def add(unit: UnitOfWork) -> None:
             found = unit.command(parent_id) or parent
             if vendor is not None:
                 check_let_in(unit, found, vendor)
-            earlier = self._known_request(unit, origin, digest, child)
+            earlier = self._known_request(unit, origin, digests, child)
             if earlier is not None:
                 known[:] = [earlier]
                 return
@@ -244,16 +256,21 @@ class Submitter:
             owner_type=origin.owner_type,
             correlation_id=parent.correlation_id,
         )
-        return TreeBuilder(self.catalog, self.limits, new_id).build(command, like)
+        sealing = self.writer.vault.sealing()
+        return TreeBuilder(self.catalog, self.limits, new_id, sealing).build(command, like)
 
-
-def _digest(command: Command, origin: Origin, root: NewCommand) -> str | None:
-    """Gives what the request is known by, where there is a key to know it under."""
-    if origin.idempotency_key is None:
-        return None
-    owner = (origin.owner_type, origin.owner)
-    place = root.entity.parent_id
-    return digest_of_sent(root.entity.kind, command, *owner, origin.correlation_id, place)
+    def _digests(self, command: Command, origin: Origin, root: NewCommand) -> tuple[str, ...]:
+        """Gives what the request is known by, the first to be stored; none without an idempotency key."""
+        if origin.idempotency_key is None:
+            return ()
+        circumstances = (
+            origin.owner_type,
+            origin.owner,
+            origin.correlation_id,
+            root.entity.parent_id,
+        )
+        keyring = self.writer.vault.keyring
+        return digests_of_sent(root.entity.kind, command, *circumstances, keyring=keyring)
 
 
 def _note(unit: UnitOfWork, origin: Origin, verb: str, command: CommandEntity) -> None:

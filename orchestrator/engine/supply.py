@@ -14,15 +14,18 @@ from orchestrator.core.entity import CommandEntity, Payload
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports import Store
 from orchestrator.core.run import Run
+from orchestrator.core.secret import Secret
 from orchestrator.core.status import Outcome
+from orchestrator.engine.vault import Vault
 
 
 class Supplier:
     """Finds by type what verbs ask for: adapters in the catalog, results in the store."""
 
-    def __init__(self, catalog: Catalog, store: Store) -> None:
+    def __init__(self, catalog: Catalog, store: Store, vault: Vault) -> None:
         self.catalog = catalog
         self.store = store
+        self.vault = vault
 
     def call(
         self,
@@ -31,10 +34,15 @@ class Supplier:
         known: CommandType,
         entity: CommandEntity,
         payload: Payload,
+        kept: list[Secret[Any]],
     ) -> Any:
-        """Calls the verb and gives what it returned. Raises what the verb raises."""
+        """Calls the verb and gives what it returned. Raises what the verb raises.
+
+        Secrets in results that it asks for are appended to `kept`.
+        """
         asks = known.asks[verb]
-        values = self._results([ask for ask in asks if ask.source is Source.RESULT], payload)
+        found = self._results([ask for ask in asks if ask.source is Source.RESULT], payload)
+        values = {name: self.vault.opened(one, kept) for name, one in found.items()}
         given = {ask.name: self._give(ask, entity, values) for ask in asks}
         return getattr(command, verb)(**given)
 

@@ -18,6 +18,7 @@ from orchestrator.core.status import Mode
 from orchestrator.engine.asking import label_of, locks_of, plan_of, shown
 from orchestrator.engine.parameters import parameters_of
 from orchestrator.engine.scope import NO_OFFERS, NO_SCOPE, Offers, Scope, resolve_inputs, still_open
+from orchestrator.engine.vault import Sealing
 
 NO_MORE: Any = object()  # None may be among the parts, by mistake
 GROUP_LABELS = {Mode.SEQUENCE: "in order", Mode.PARALLEL: "side by side"}
@@ -59,6 +60,7 @@ class TreeBuilder:
     catalog: Catalog
     limits: Limits
     new_id: Callable[[], str]
+    sealing: Sealing
 
     def build(self, root: Command, like: CommandEntity) -> list[NewCommand]:
         """Gives the rows of a root and all its parts, parents first.
@@ -126,8 +128,12 @@ class TreeBuilder:
         self, command: Command, like: CommandEntity, scope: Scope, place: dict[str, Any]
     ) -> _Node:
         known = self.catalog.type_of(command)
-        payload = Payload(parameters_of(command, known, self.limits.parameter_bytes))
+        payload = Payload(parameters_of(command, known, self.limits.parameter_bytes, self.sealing))
         locks = locks_of(command) if known.defines("locks") else ()
+        if any(self.sealing.holds(one.entity_id) for one in locks if self.sealing.has_known):
+            raise BadInputError(
+                f"{known.kind} cannot be submitted: its locks name a secret, which could be read there"
+            )
         about = locks[0] if locks else None
         weight = known.command.declared.weight
         if isinstance(command, ExternalTask | ExternalTree):  # whoever submits it
@@ -137,7 +143,7 @@ class TreeBuilder:
         entity = like._replace(
             kind=known.kind,
             version=known.version,
-            label=label_of(command),
+            label=self.sealing.masked(label_of(command)),
             verbs=known.verbs,
             locks=locks,
             weight=weight,

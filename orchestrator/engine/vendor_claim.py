@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import structlog
+
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, CLAIMS, HEARD_AT, TaskEntity
 from orchestrator.core.external import VENDOR_SYSTEM
@@ -17,6 +19,8 @@ from orchestrator.engine.report import LISTENING, tell
 from orchestrator.engine.vendor_report import Answer, is_open
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
+
+log = structlog.get_logger(__name__)
 
 SPREAD = 4  # so many times as many are looked at as are wanted, so that programs do not all reach for the same
 
@@ -75,6 +79,11 @@ class VendorClaims:
         if command is None or command.status not in LISTENING or not is_open(command, task):
             return False
         if task.system != VENDOR_SYSTEM or task.status is not TaskStatus.RUNNING:
+            return False
+        if not unit.vault.can_open(task.request):
+            log.warning(
+                "task_not_given", task=task.task_id, why="the key of its secrets is not set"
+            )
             return False
         if task.claimed_until is None:
             return not task.has_begun

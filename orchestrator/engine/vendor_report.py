@@ -11,9 +11,11 @@ from orchestrator.core.access import is_of_vendor
 from orchestrator.core.asynctask import TaskReport, TaskStatus
 from orchestrator.core.entity import CLAIM_S, CLAIMED_BY, HEARD_AT, CommandEntity, TaskEntity
 from orchestrator.core.external import VENDOR_SYSTEM
+from orchestrator.core.secret import Secret, masked_text
 from orchestrator.core.status import Status, TaskState
 from orchestrator.engine.deeds import deed_on
 from orchestrator.engine.report import tell
+from orchestrator.engine.vault import Vault
 from orchestrator.engine.work import UnitOfWork
 from orchestrator.engine.writer import Request, Writer
 
@@ -87,7 +89,7 @@ def _standing(unit: UnitOfWork, report: VendorReport) -> Answer:
     task = unit.tx.open_task(report.command_id)
     if task is None or task.system != VENDOR_SYSTEM:
         return Answer(command)
-    return Answer(command, task, why_not(report, command, task), unit.now)
+    return Answer(command, task, why_not_taken(unit.vault, report, command, task), unit.now)
 
 
 def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
@@ -95,7 +97,8 @@ def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
     command, task, refused = standing.command, standing.task, standing.refused
     if command is None or task is None:
         return standing
-    if refused is None and not says_the_same(report, task):
+    report, stands, _kept = compared(unit.vault, report, task)
+    if refused is None and not says_the_same(report, stands):
         news = _as_news(report, command, task, unit)
         if task.status is TaskStatus.LOST:  # who speaks is under way again, or says how it came out
             task = replace(task, state=TaskState.POLLING)
@@ -105,6 +108,28 @@ def _take(unit: UnitOfWork, report: VendorReport) -> Answer:
         with unit.by(report.actor, command.root_id):
             task = tell(unit, renewed(task, unit.now), news)
     return Answer(unit.known(report.command_id), task, refused, unit.now)
+
+
+def why_not_taken(
+    vault: Vault, report: VendorReport, command: CommandEntity, task: TaskEntity
+) -> str | None:
+    """Says why a report on a task as it is stored cannot be taken; None where it can, or says what stands."""
+    report, stands, _kept = compared(vault, report, task)
+    return why_not(report, command, stands)
+
+
+def compared(
+    vault: Vault, report: VendorReport, task: TaskEntity
+) -> tuple[VendorReport, TaskEntity, list[Secret[Any]]]:
+    """Gives a report and its task as they can be compared: the secrets of the task in plain, and masked in messages.
+
+    The secrets are given too, to be kept alive as long as anything is said of them.
+    """
+    kept: list[Secret[Any]] = []
+    stands = vault.in_plain(task, kept)
+    if report.message:
+        report = replace(report, message=masked_text(report.message))
+    return report, stands, kept
 
 
 def why_not(report: VendorReport, command: CommandEntity, task: TaskEntity) -> str | None:

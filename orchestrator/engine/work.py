@@ -28,6 +28,7 @@ from orchestrator.core.reaction import (
 from orchestrator.core.status import FINAL, Outcome, Status, TaskState
 from orchestrator.engine.history import transition_of
 from orchestrator.engine.task_ends import event_of_end, given_up
+from orchestrator.engine.vault import Vault
 
 MOMENT = timedelta(microseconds=1)
 ATTENTION = Status.NEEDS_ATTENTION
@@ -37,8 +38,10 @@ LIVE = tuple(status for status in Status if status not in FINAL)
 class UnitOfWork:
     """Runs the machine over the commands that a transaction touches, each loaded and stored once."""
 
-    def __init__(self, tx: Transaction, now: datetime, policy: Policy, rng: random.Random) -> None:
-        self.tx = tx
+    def __init__(
+        self, tx: Transaction, now: datetime, policy: Policy, rng: random.Random, vault: Vault
+    ) -> None:
+        self.tx, self.vault = tx, vault
         self.now = now
         self.policy = policy
         self.rng = rng
@@ -65,10 +68,7 @@ class UnitOfWork:
         return self._commands.get(command_id)
 
     def trust(self, commands: Iterable[CommandEntity]) -> None:
-        """Takes commands as they were when last seen, without a look at the store.
-
-        Each must be changed in this unit, for only then does storing it prove that it still stood so.
-        """
+        """Takes commands as last seen, unread. Each must be changed here: only that proves that it stood so."""
         for command in commands:
             self._take((command,))
             self._trusted.add(command.command_id)

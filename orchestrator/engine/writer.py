@@ -20,6 +20,7 @@ from orchestrator.core.ports import Clock, Store, Transaction
 from orchestrator.core.reaction import Policy
 from orchestrator.core.status import Mode, Phase, Status, Verbs
 from orchestrator.engine.faults import fault
+from orchestrator.engine.vault import Vault
 from orchestrator.engine.work import UnitOfWork
 
 BATCH_LIMIT = 64
@@ -45,8 +46,7 @@ class Request:
     ready by this event, of a kind in `kinds`: completing a step and claiming the next is one commit. Without
     an event, it claims the command itself. `near` names commands that will be touched, so that they are
     locked in one go. `seen` is the command as this worker claimed it: while it is still that, nothing need be read.
-    With `takes_any`, a worker that would come away with nothing takes whatever else is ready. `before` and `work`
-    do what else belongs to the transaction, before and after the event.
+    With `takes_any`, a worker that would get nothing takes what else is ready. `before` and `work` go with the event.
     """
 
     command_id: str
@@ -91,11 +91,13 @@ class Writer:
         *,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.store = store
         self.policy = policy or Policy()
         self.clock: Clock = clock or store
         self.rng = rng or random.SystemRandom()
+        self.vault = vault or Vault()
         self.ahead: dict[str, NewCommand] = {}
         self._waiting: deque[Request] = deque()
         self._guard = threading.Lock()
@@ -191,7 +193,7 @@ class Writer:
 
     def _transact(self, batch: list[Request], *, trusting: bool, lets_in: bool) -> None:
         with self.store.begin() as tx:
-            unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng)
+            unit = UnitOfWork(tx, self.clock.now(), self.policy, self.rng, self.vault)
             self._look_at_claims(tx, batch)
             if trusting:
                 unit.trust(self._seen(batch))

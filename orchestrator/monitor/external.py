@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.core.entity import CLAIMED_BY, CommandEntity, TaskEntity
 from orchestrator.core.external import EXTERNAL_KIND, TREE_KIND
+from orchestrator.core.sealed import masked
 from orchestrator.core.status import Phase, Status, TaskState
 from orchestrator.monitor.shapes import ExternalView
 from orchestrator.monitor.views import instant
@@ -22,6 +23,7 @@ def external_view(
 
     `parameters` are asked only while its turn has not come, and may be empty after.
     """
+    parameters = masked(parameters)
     return {
         "id": command.command_id,
         "root_id": command.root_id,
@@ -40,7 +42,7 @@ def external_view(
         "weight": command.weight,
         "sub_tasks": command.parts,
         "message": command.message,
-        "data": dict(task.request if task else parameters.get("data") or {}),
+        "data": dict(masked(task.request) if task else parameters.get("data") or {}),
         "stop_requested": task.stop_requested if task else command.stopping is not None,
         "lease_s": task.lease_s if task else parameters.get("lease_s"),
         "deadline": instant(task.deadline if task else command.deadline),

@@ -17,6 +17,7 @@ from orchestrator.core.ids import short
 from orchestrator.core.ports import Adapter, Examinable, Store
 from orchestrator.core.progress import roll_up
 from orchestrator.core.query import SEARCHED, CommandQuery
+from orchestrator.core.sealed import masked
 from orchestrator.core.status import FINAL, Status
 from orchestrator.monitor import views
 from orchestrator.monitor.preview import Foresight
@@ -143,8 +144,8 @@ class Monitor:
             value, shown["message"] = None, str(problem)
         return {
             **shown,
-            "parameters": dict(payload.parameters) if payload else {},
-            "return_value": value,
+            "parameters": masked(dict(payload.parameters)) if payload else {},
+            "return_value": masked(value),
             "submitted_by": self._store.submitter(command_id),
             "tasks": [views.task_view(one) for one in self._store.tasks([command_id])],
             "locks": [views.lock_view(one) for one in self._store.locks(command_id)],

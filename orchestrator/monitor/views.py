@@ -12,6 +12,7 @@ from orchestrator.core.ids import short
 from orchestrator.core.locks import LockRow
 from orchestrator.core.ports import ScopeNote, Trouble, WorkerRow
 from orchestrator.core.progress import note_on, progress_of
+from orchestrator.core.sealed import masked
 from orchestrator.monitor.actions import actions, refusals
 from orchestrator.monitor.shapes import (
     CommandView,
@@ -114,7 +115,7 @@ def task_view(task: TaskEntity) -> TaskView:
         "status": task.status.value,
         "progress": task.progress,
         "message": task.message,
-        "detail": dict[str, Any](task.detail),
+        "detail": dict[str, Any](masked(task.detail)),
         "stop_requested": task.stop_requested,
         "created_at": instant(task.created_at),
         "changed_at": instant(task.changed_at),

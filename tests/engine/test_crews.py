@@ -87,7 +87,7 @@ def test_a_part_that_is_claimed_in_this_unit_is_not_given_to_another(stages: Sta
     stage = stages(Oar, Boat, policy=CREW)
     stage.submit(Boat())
     with stage.store.begin() as tx:
-        unit = UnitOfWork(tx, stage.clock.now(), CREW, stage.rng)
+        unit = UnitOfWork(tx, stage.clock.now(), CREW, stage.rng, stage.writer.vault)
         (first,), _ = unit.ready({"crew.oar"}, 1, ahead=0)
         unit.claim(first, "stage")
 

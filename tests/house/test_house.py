@@ -17,10 +17,12 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "mana
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 ALLOWED_STATE = {("orchestrator.engine.faults", "_armed")}  # the one switchboard for tests
 
-PURE = {"orchestrator.core", "pydantic"}
+PURE = {"orchestrator.core", "pydantic", "pydantic_core"}
 RINGS: dict[str, set[str]] = {
     "orchestrator.core": PURE,
-    "orchestrator.engine": {*PURE, "orchestrator.engine", "structlog", "psutil", "orjson"},
+    "orchestrator.engine": {
+        *PURE, "orchestrator.engine", "cryptography", "structlog", "psutil", "orjson",
+    },
     "orchestrator.store": {*PURE, "orchestrator.store", "sqlalchemy", "psycopg", "orjson"},
     "orchestrator.monitor": {
         *PURE, "orchestrator.monitor", "sqlalchemy", "structlog", "anyio", "typing_extensions",
