@@ -39,7 +39,7 @@ from orchestrator.testing import Stage
 LISTING = "Host.getAllTasksStatuses"
 FOR_EVER_S = 86_400.0
 MOST_ON_A_HOST = 500  # VDSM's queue holds up who asks for more
-WARM_UP_S = 15.0
+WARM_UP_POLLS = 4
 
 
 class Pool:
@@ -148,8 +148,12 @@ def run(room: Path, running: Servers, name: str, asked: argparse.Namespace) -> i
         ids = begin(stage, found, asked.tasks)
         print(f"{len(ids):,} tasks begun in {time.monotonic() - began:.0f} s", flush=True)
         with scheduler(room, told) as process:
-            until(lambda: all(one.listings(0) for one in found), deadline_s=60, what="first polls")
-            time.sleep(WARM_UP_S)
+            # The first answers are news, and are written; what is measured is rest.
+            until(
+                lambda: all(len(one.listings(0)) >= WARM_UP_POLLS for one in found),
+                deadline_s=600,
+                what="the first polls of each pool",
+            )
             wall, since = time.monotonic(), time.time()
             database = psutil.Process(running.postgres_pid)
             cpu, database_cpu = cpu_of([process]), cpu_of(family(database))
