@@ -79,7 +79,7 @@ class Scripted(Command):
             world.hang(HANGS[script])  # if nobody minds, it has done its work
         elif fails(script, tally, self.times):
             world.note(run, verb, did=False)
-            return self._go_wrong(script, world, len(self.name) + tally)
+            return self._go_wrong(script, world, sum(self.name.encode()) + tally)
         world.note(run, verb)
         return f"{self.name}.{verb}"
 
