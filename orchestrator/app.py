@@ -122,10 +122,10 @@ class Orchestrator:
     def within(self, store: Store) -> tuple[Orchestrator, Callable[[], None]]:
         """Gives a front door to another view of the same store, such as one transaction of it.
 
-        The nudges of what becomes ready are kept; they are sent by the function that comes with it.
-        """
+        The nudges of what becomes ready are kept; the function that comes with it sends them."""
         later = Later(self.sender)
-        writer = Writer(store, self._writer.policy, clock=self._clock, rng=self._writer.rng)
+        mine = self._writer
+        writer = Writer(store, mine.policy, clock=self._clock, rng=mine.rng, vault=self.vault)
         inner = Orchestrator(
             store, writer, self.catalog, later, limits=self._limits, watch=self._watch
         )
@@ -147,8 +147,7 @@ class Orchestrator:
         """Stores the command with its whole plan and has it begin.
 
         `deadline` is a time with its zone, or how long from now; `submitted_by` names the token that it
-        came with. Raises BadInputError when it cannot be accepted, and ConflictError when
-        the idempotency key stands for another request.
+        came with. Raises BadInputError when it cannot be accepted, ConflictError when the key is another request's.
         """
         origin = Origin(
             owner=owner,

@@ -78,7 +78,7 @@ async def once(
     request: Request, body: bytes, key: str, caller: Caller, desk: Desk, carry: Carry
 ) -> Response:
     """Carries the request out, or gives the answer that it was given. Raises ConflictError for another one."""
-    name, asked = _name_of(key, caller), _digest_of(request, body)
+    name, asked = _name_of(key, caller), _digest_of(request, body, key, desk)
     single = desk.requests.single(name, asked)
     inner, send_nudges = desk.within(single)
     known = await to_thread.run_sync(desk.requests.find, name)
@@ -107,15 +107,18 @@ def _name_of(key: str, caller: Caller) -> str:
     return f"{caller.role} {owner_type} {owner}: {digest}"
 
 
-def _digest_of(request: Request, body: bytes) -> str:
-    """Gives what tells this request from others: white space and the order of names in JSON do not."""
+def _digest_of(request: Request, body: bytes, key: str, desk: Desk) -> str:
+    """Gives what tells this request from others: white space and the order of names in JSON do not.
+
+    It is keyed: the body may hold a secret, which who reads the database alone could guess at else.
+    """
     try:
         said = json.dumps(json.loads(body), sort_keys=True) if body else ""
     except (ValueError, RecursionError):
         said = base64.b64encode(body).decode()
     url, life = request.url, request.headers.get("if-match", "")
     asked = json.dumps([request.method, url.path, url.query, life, said])
-    return hashlib.sha256(asked.encode()).hexdigest()
+    return _mac(asked.encode(), key, desk).hex()
 
 
 def _again(known: Kept, asked: str, key: str, desk: Desk) -> Response:

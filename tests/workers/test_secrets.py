@@ -143,6 +143,7 @@ def test_a_secret_is_nowhere_to_be_read(  # noqa: PLR0915 - one installation, al
                 headers=root | {"Idempotency-Key": str(len(ids))},
             )
             said.append(asked.text)
+            assert asked.status_code == 201, asked.text
             ids.append(asked.json()["id"])
         wrong = {"book": str(book), "word": [marker], "fails": "maybe", "what": 1}
         refused = httpx.post(
