@@ -124,7 +124,9 @@ def installation(
         environment = {
             "ORCHESTRATOR_DATABASE_URL": database.url,
             "ORCHESTRATOR_BROKER_URL": broker.url,
-            "ORCHESTRATOR_DATA_DIR": str(room),
+            "ORCHESTRATOR_DATA_DIR": str(
+                room / "data"
+            ),  # closed to others; PostgreSQL is one of them
             "ORCHESTRATOR_MODULES": modules,
             "ORCHESTRATOR_POLL_SECONDS": "0.5",
             "ORCHESTRATOR_FAULT_LOG": str(room / "faults"),
