@@ -179,9 +179,10 @@ def tell(
     times = [one.listings(since) for one in pools]
     listing_ms = statistics.median(one.listing_s() for one in pools) * 1000
     gaps = [after - before for one in times for before, after in itertools.pairwise(one)]
+    often = f"one of each pool every {statistics.median(gaps):.2f} s" if gaps else "no pool had two"
     print(
         f"{sum(len(one) for one in times)} listings of {len(pools)} pools in {seconds:.0f} s:"
-        f" one of each pool every {statistics.median(gaps):.2f} s; a listing takes {listing_ms:.1f} ms"
+        f" {often}; a listing takes {listing_ms:.1f} ms"
     )
     print(
         f"CPU: scheduler {shares[0]:.1%} of a core ({memory_mb:.0f} MB), database {shares[1]:.1%}"
