@@ -145,7 +145,9 @@ def started(c: CommandEntity, _: ev.Started, _now: datetime, _policy: Policy) ->
     """Waits, at no cost, for the report of its end."""
     phase = Phase.EXECUTE if c.phase is Phase.START else Phase.COMPENSATE
     waiting = c._replace(status=Status.WAITING, phase=phase, worker_id=None, tries=0)
-    stop: tuple[AnyEffect, ...] = (Effect.STOP_TASK,) if c.stopping else ()
+    # An undo goes on: that its tree is being stopped is why it was asked for.
+    is_unwanted = c.stopping is not None and c.phase is Phase.START
+    stop: tuple[AnyEffect, ...] = (Effect.STOP_TASK,) if is_unwanted else ()
     return Reaction(waiting, effects=(*stop, Effect.CHECK_TASK))
 
 
