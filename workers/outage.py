@@ -59,6 +59,9 @@ class Standby:
         self._runner = runner
         self._sender = sender
         self._stop = stop
+        self._begun: set[str] = (
+            set()
+        )  # what its threads began with: between two verbs none is running
         self._thread = threading.Thread(target=self._watch, name="standby", daemon=True)
 
     def start(self) -> None:
@@ -76,7 +79,7 @@ class Standby:
     def take(self) -> None:
         """Begins as many ready commands as this process has free slots."""
         try:
-            free = self.slots - len(self._runner.running)
+            free = self.slots - max(len(self._begun), len(self._runner.running))
             ids = self._runner.find_ready(free) if free > 0 else []
         except (UnavailableError, ContendedError) as problem:
             log.warning("standby_waits", why=str(problem))
@@ -85,6 +88,7 @@ class Standby:
             log.exception("standby_broke")
             return
         for one in ids:
+            self._begun.add(one)
             self._begin(partial(self._run, one))
 
     def _run(self, command_id: str) -> None:
@@ -100,6 +104,8 @@ class Standby:
             log.warning("standby_waits", why=str(problem))
         except Exception:
             log.exception("standby_broke")
+        finally:
+            self._begun.discard(command_id)
 
 
 def _in_a_thread(do: Callable[[], None]) -> None:

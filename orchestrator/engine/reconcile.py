@@ -194,7 +194,16 @@ class Reconciler:
         """Handles async tasks whose lease or deadline has passed; says how many."""
         overdue = self.store.overdue_tasks(self.clock.now(), LIMIT)
         for task in overdue:
-            self.sender.launch(self.reporter.overdue(task))
+            try:
+                ready = self.reporter.overdue(task)
+            except (ConflictError, ContendedError):
+                continue
+            except UnavailableError:
+                raise
+            except Exception:
+                log.exception("task_in_the_way", task=task.task_id)
+                continue  # as with commands: those after it shall not wait for it
+            self.sender.launch(ready)
         return len(overdue)
 
     def stop_the_overdue(self) -> int:

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 TOGETHER = 200  # reports in one transaction
 STOP_GRACE = timedelta(seconds=30)
 AGAIN = timedelta(seconds=1)  # until a silence that nobody listens to is looked at once more
+UNREADABLE_AGAIN = timedelta(minutes=1)  # until somebody has mended its row
 LISTENING = (Status.WAITING, Status.NEEDS_ATTENTION)
 
 
@@ -120,12 +121,13 @@ class Reporter:
                 unit.tx.save_tasks((replace(found, wake_at=wake_at),))
                 return
         reason = _why(found, past_deadline=past_deadline)
-        if past_deadline and command is not None and _is_being_started(command):
+        is_read = command is not None and command.unreadable is None
+        if past_deadline and is_read and command is not None and _is_being_started(command):
             # No report of it can come before somebody has an answer: the start is asked a few times more.
             unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))
             unit.tell(found.command_id, ev.Stop(Outcome.FAILED, reason))
             return
-        listens = command is not None and command.status in LISTENING
+        listens = is_read and command is not None and command.status in LISTENING
         if past_deadline and listens and command is not None and _can_be_stopped(command):
             # It is given a while to stop outside; then nobody knows how it came out.
             until = unit.now + STOP_GRACE
@@ -135,7 +137,8 @@ class Reporter:
         if not listens:
             # A worker may have died between the start and the waiting: its silence still counts once that is over.
             is_over = command is None or command.status.is_final
-            again = None if is_over else unit.now + AGAIN
+            rest = AGAIN if is_read else UNREADABLE_AGAIN
+            again = None if is_over else unit.now + rest
             unit.tx.save_tasks((replace(found, wake_at=again, message=reason),))
             return
         unit.tx.save_tasks((replace(found, wake_at=None, message=reason),))

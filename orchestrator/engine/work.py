@@ -363,8 +363,8 @@ class UnitOfWork:
         """Keeps the count at each root: whoever finds the root finds what is stuck in its tree."""
         for root_id, change in self._stuck.items():
             root = self.command(root_id) if change else None
-            if root is not None:
-                self._commands[root_id] = root._replace(stuck=root.stuck + change)
+            if root is not None and root.unreadable is None:
+                self._commands[root_id] = root._replace(stuck=max(0, root.stuck + change))
                 self._paths.setdefault(root_id, [root.status])
                 self._causes.setdefault(root_id, []).append("Stuck" if change > 0 else "Freed")
         self._stuck.clear()

@@ -90,15 +90,20 @@ def _from_locks(dialect: str) -> str:
         each = "CROSS JOIN LATERAL json_array_elements(one.locks::json) AS lock(value)"
         is_list = "json_typeof(one.locks::json) = 'array'"
     else:
-        kind, name = "json_extract(lock.value, '$[0]')", "json_extract(lock.value, '$[1]')"
-        each = "JOIN json_each(one.locks) AS lock"
-        is_list = "json_type(one.locks) = 'array'"
+        kind, name = (
+            f"CASE lock.type WHEN 'array' THEN json_extract(lock.value, '$[{at}]') END"
+            for at in (0, 1)
+        )
+        # A row that was garbled by hand stops no upgrade.
+        sound = "CASE WHEN json_valid(one.locks) THEN one.locks ELSE 'null' END"
+        each = f"JOIN json_each({sound}) AS lock"
+        is_list = f"json_type({sound}) = 'array'"
     return (
         "INSERT INTO entity_touch (entity_type, entity_id, root_id, created_at)"
         f" SELECT DISTINCT {kind}, {name}, root.command_id, root.created_at"
         f" FROM (SELECT * FROM command_entity AS one WHERE one.locks IS NOT NULL AND {is_list})"
         " AS one JOIN command_entity AS root ON root.command_id = one.root_id"
-        f" {each} WHERE NOT EXISTS (SELECT 1 FROM entity_touch AS known"
+        f" {each} WHERE {kind} IS NOT NULL AND {name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entity_touch AS known"
         f" WHERE known.entity_type = {kind} AND known.entity_id = {name}"
         " AND known.root_id = root.command_id)"
     )
