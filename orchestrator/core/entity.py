@@ -172,6 +172,11 @@ class TaskEntity:
         """Gives it with the note that nothing of its start has reached the system so far."""
         return replace(self, detail={**self.detail, UNTOUCHED: attempt})
 
+    def given(self, time: timedelta) -> TaskEntity:
+        """Gives it with so much more time to end in."""
+        deadline, wake_at = (one and one + time for one in (self.deadline, self.wake_at))
+        return replace(self, deadline=deadline, wake_at=wake_at)
+
     @property
     def claims(self) -> int:
         """How often a program of its vendor has taken it for itself: the fencing token between them."""

@@ -204,7 +204,8 @@ class Caller:
         may_wait = not again and entity.stopping is None and entity.phase is Phase.START
         paused = self.pauses.of_task(task) if may_wait else None
         if paused is not None:
-            return self._untouched(entity, task, PAUSED_AGAIN_IN, paused.words())
+            given = PAUSED_AGAIN_IN  # a pause does not eat up the time that the task has
+            return self._untouched(entity, task, PAUSED_AGAIN_IN, paused.words(), given=given)
         fault("before_start")
         kept: list[Secret[Any]] = []
         ref = in_plain(self.vault, task.ref(), kept)
@@ -223,12 +224,18 @@ class Caller:
         )
 
     def _untouched(
-        self, entity: CommandEntity, task: TaskEntity, again_in: timedelta, reason: str
+        self,
+        entity: CommandEntity,
+        task: TaskEntity,
+        again_in: timedelta,
+        reason: str,
+        *,
+        given: timedelta = timedelta(0),
     ) -> Request:
         def note(unit: UnitOfWork) -> None:
             now = unit.tx.open_task(entity.command_id)  # a stop may have been noted in it meanwhile
             if now is not None and now.task_id == task.task_id:
-                unit.tx.save_tasks((now.noted_untouched(entity.attempt),))
+                unit.tx.save_tasks((now.noted_untouched(entity.attempt).given(given),))
 
         return Request(
             entity.command_id,

@@ -32,22 +32,24 @@ class PauseBook:
 
     def of_command(self, command: CommandEntity) -> Pause | None:
         """Gives the pause that keeps a command from being begun."""
-        known = self._read()
-        if not known:
-            return None
-        by_tree = known.get(subject_of(PauseOf.COMMAND, command.root_id))
-        return by_tree or known.get(subject_of(PauseOf.KIND, command.kind))
+        tree = subject_of(PauseOf.COMMAND, command.root_id)
+        return self._standing(tree, subject_of(PauseOf.KIND, command.kind))
 
     def of_task(self, task: TaskEntity) -> Pause | None:
         """Gives the pause that keeps a task from being started outside."""
-        known = self._read()
-        return (
-            known.get(subject_of(PauseOf.SCOPE, f"{task.system}/{task.scope}")) if known else None
-        )
+        return self._standing(subject_of(PauseOf.SCOPE, f"{task.system}/{task.scope}"))
 
-    def _read(self) -> dict[str, Pause]:
+    def _standing(self, *subjects: str) -> Pause | None:
+        known = self._read(self.fresh_s)
+        if known.keys().isdisjoint(subjects):
+            return None
+        # Whoever was woken by a resume just now must not go back to sleep by what was read before it.
+        known = self._read(0.0)
+        return next((known[one] for one in subjects if one in known), None)
+
+    def _read(self, fresh_s: float) -> dict[str, Pause]:
         now = time.monotonic()
-        if now - self._read_at >= self.fresh_s:
+        if now - self._read_at >= fresh_s:
             self._known = {one.subject: one for one in self._store.pauses()}
             self._read_at = now
         return self._known

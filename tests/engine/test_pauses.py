@@ -27,7 +27,7 @@ class Note(Command, kind="pause.note", label="{name}"):
         return self.name
 
 
-class Copy(Command, kind="pause.copy", label="copy {name}"):
+class Copy(Command, kind="pause.copy", label="copy {name}", timeout=30 * MINUTE):
     """Runs outside."""
 
     name: str
@@ -67,6 +67,35 @@ def messages(stage: Stage, command: str) -> dict[str, str | None]:
 def end_outside(stage: Stage, command: str) -> None:
     part = stage.orchestrator.tree(command)[1]
     stage.report(part.command_id, TaskStatus.SUCCEEDED)
+
+
+def test_a_pause_takes_no_time_from_a_task(stage: Stage) -> None:
+    stage.orchestrator.pause("scope:outside/here", "a disk is changed", actor="alice")
+    command = stage.perform(Job()).command_id
+
+    for _ in range(40):  # more than what such a task has
+        stage.turn(MINUTE)
+    before = stage.statuses(command)["copy a"]
+    stage.orchestrator.resume("scope:outside/here", "it is in", actor="alice")
+    stage.play()
+    end_outside(stage, command)
+    stage.play()
+
+    assert before is Status.DELAYED
+    assert stage.statuses(command)["after a"] is Status.SUCCEEDED
+
+
+def test_who_is_woken_by_a_resume_does_not_go_by_what_was_read_before(stage: Stage) -> None:
+    stage.runner.caller.pauses.fresh_s = 3600.0
+    stage.orchestrator.pause("kind:pause.note", "a look first", actor="alice")
+    command = stage.perform(Note(name="n")).command_id
+    before = stage.orchestrator.get(command).status
+
+    stage.orchestrator.resume("kind:pause.note", "seen", actor="alice")
+    stage.play()
+
+    assert before is Status.DELAYED
+    assert stage.orchestrator.get(command).status is Status.SUCCEEDED
 
 
 def test_a_paused_command_goes_no_further_until_it_is_resumed(stage: Stage) -> None:
