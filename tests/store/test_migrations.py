@@ -82,3 +82,20 @@ def test_what_was_stored_before_is_found_by_all_that_it_touches(migrated: sa.Eng
         found = store.get_commands(CommandQuery(entity=entity)).items
         assert [one.command_id for one in found] == [root.command_id], entity
     assert store.get_commands(CommandQuery(entity="disk:vm-1")).items == ()
+
+
+@pytest.mark.parametrize("locks", ["[[1]]", "[5]", "{}", "{broken"])
+def test_locks_that_cannot_be_read_stop_no_upgrade(migrated: sa.Engine, locks: str) -> None:
+    store = SqlStore(migrated)
+    if locks == "{broken" and migrated.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL does not take that")
+    root = rows.root(1, locks=(Lock("vm", "vm-1", LockMode.EXCLUSIVE),))
+    rows.put(store, root)
+    value = "cast(:v AS json)" if migrated.dialect.name == "postgresql" else ":v"
+    with migrated.begin() as connection:
+        connection.execute(sa.text(f"UPDATE command_entity SET locks = {value}"), {"v": locks})
+
+    alembic.downgrade(migrations(migrated), "0016")
+    alembic.upgrade(migrations(migrated), "head")
+
+    assert [one.command_id for one in store.tree(root.command_id)] == [root.command_id]

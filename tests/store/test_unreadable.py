@@ -247,3 +247,33 @@ def test_an_event_that_cannot_be_read_stops_no_feed(stage: Stage) -> None:
     assert [one.seq for one in found] == [one.seq for one in whole]
     assert all("cannot be read" in (one.message or "") for one in found)
     assert len(store.history(root)) == len(whole)
+
+
+def test_an_overdue_task_of_what_cannot_be_read_stops_no_tick(stage: Stage) -> None:
+    bad = stage.submit(Work(name="bad"))
+    stage.play()
+    garble(stage, bad, "weight", "heavy" if is_sqlite(stage) else -1)
+
+    stage.turn(timedelta(days=2))  # past the time that its task had
+    stage.reconciler.tick()
+
+    assert stage.orchestrator.get(bad).unreadable is not None
+
+
+def test_what_was_stuck_before_it_was_counted_takes_nothing_from_the_count(stage: Stage) -> None:
+    root = stage.submit(Group(name="top", shape=["par", ["work", "a"], "b"]))
+    stage.play()
+    part = next(one for one in stage.orchestrator.tree(root) if one.label == "a").command_id
+    garble(stage, part, "action_state", "needs_attention")  # as a worker of an earlier release does
+
+    stage.orchestrator.resolve(part, Outcome.SUCCEEDED, "it is done")
+    stage.play()
+
+    assert stage.orchestrator.get(root).stuck == 0
+    assert stage.orchestrator.get(root).status is Status.SUCCEEDED
+
+
+def is_sqlite(stage: Stage) -> bool:
+    """Tells whether a column takes whatever it is given."""
+    assert isinstance(stage.store, SqlStore)
+    return stage.store.engine.dialect.name == "sqlite"
