@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from orchestrator.api.bodies import Cursor, Limit, Statuses, read_statuses
 from orchestrator.api.desk import AtDesk, desk_at
 from orchestrator.api.login import Follower, Vendor
-from orchestrator.api.once import KeyedRoute
+from orchestrator.api.once import KeyedRoute, waits
 from orchestrator.api.vendor_bodies import Bulk, BulkAnswer, Claim, News, Registered, Registration
 from orchestrator.api.vendors import ANY_LIFE, Life, Vendors
 from orchestrator.core.errors import BadInputError
@@ -75,6 +75,7 @@ def register(
 
 
 @router.post("/claim")
+@waits
 async def claim(asked: Claim, request: Request, caller: Vendor, vendors: AtCounter) -> ExternalList:
     """Takes tasks to work on. Each is given to one program, until its lease runs out without a sign of life.
 

@@ -13,9 +13,10 @@ import hmac
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from anyio import to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
@@ -32,8 +33,21 @@ KEPT_HEADERS = ("location", "etag", "content-type")
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 MAC_BYTES = hashlib.sha256().digest_size
 
+AT_ONCE = 8  # well below the threads of a process: who holds a transaction needs one, to go on
+END_THREADS = 4
+_at_once: RunVar[CapacityLimiter] = RunVar("_at_once")
+_end_threads: RunVar[CapacityLimiter] = RunVar("_end_threads")
+
+WAITING: set[Callable[..., Any]] = set()
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Carry: TypeAlias = Callable[[Desk], Awaitable[Response]]
 """Carries a request out at the desk that it is given."""
+
+
+def waits(endpoint: Endpoint) -> Endpoint:
+    """Marks an endpoint that may wait for long before it changes anything: it takes no turn from others."""
+    WAITING.add(endpoint)
+    return endpoint
 
 
 class KeyedRoute(APIRoute):
@@ -54,7 +68,10 @@ class KeyedRoute(APIRoute):
 
             async def carry(inner: Desk) -> Response:
                 request.state.desk = inner
-                return await handle(request)
+                if self.endpoint in WAITING:
+                    return await handle(request)
+                async with _limiter(_at_once, AT_ONCE):
+                    return await handle(request)
 
             return await once(request, await request.body(), key, caller, desk, carry)
 
@@ -88,16 +105,29 @@ async def once(
         answer = await carry(inner)
         if single.is_open and answer.status_code < 400:
             sealed = _sealed(_written(answer), key, desk)
-            await to_thread.run_sync(single.keep, sealed)
+            await to_thread.run_sync(
+                single.keep, sealed, limiter=_limiter(_end_threads, END_THREADS)
+            )
     except DoneBefore:
         known = await to_thread.run_sync(desk.requests.find, name)
         if known is None:
             raise UnavailableError(f"{HEADER} {key!r}: it was just forgotten; ask again") from None
         return _again(known, asked, key, desk)
     finally:
-        await to_thread.run_sync(single.let_go)
+        with CancelScope(shield=True):  # who hangs up leaves no transaction open
+            await to_thread.run_sync(single.let_go, limiter=_limiter(_end_threads, END_THREADS))
     await to_thread.run_sync(send_nudges)
     return answer
+
+
+def _limiter(variable: RunVar[CapacityLimiter], most: int) -> CapacityLimiter:
+    """Gives what limits something in this event loop."""
+    try:
+        return variable.get()
+    except LookupError:
+        made = CapacityLimiter(most)
+        variable.set(made)
+        return made
 
 
 def _name_of(key: str, caller: Caller) -> str:

@@ -20,11 +20,12 @@ LOCK_LIMIT = 500  # characters; an index takes no more than 2,700 bytes
 SHOWN = 80
 
 
-def label_of(command: Command) -> str:
-    """Gives the line that operators read, cut. Raises BadInputError when there is none to be had."""
+def label_of(command: Command, masked: Callable[[str], str] = masked_text) -> str:
+    """Gives the line that operators read, masked and then cut. Raises BadInputError when there is none to be had."""
     label = _ask(command, "label", command.describe)
     if not isinstance(label, str):
         raise _wrong(command, "label", f"gave {shown(label)}, not a text")
+    label = masked(label)  # not after the cut: half a secret is not known for one
     if len(label) > LABEL_LIMIT:
         label = f"{label[: LABEL_LIMIT - 1]}…"
     _check_stored(command, "label", label)

@@ -143,7 +143,7 @@ class TreeBuilder:
         entity = like._replace(
             kind=known.kind,
             version=known.version,
-            label=self.sealing.masked(label_of(command)),
+            label=label_of(command, self.sealing.masked),
             verbs=known.verbs,
             locks=locks,
             weight=weight,

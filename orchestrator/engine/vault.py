@@ -64,6 +64,9 @@ class Sealing:
             case Mapping():
                 if is_sealed(value):
                     return value
+                if self._known and any(self.holds(str(name)) for name in value):
+                    whole = ANYTHING.dump_python(value, mode="json", context=self.context)
+                    return self._sealed(HIDDEN, whole)
                 return {name: self.hidden(one) for name, one in value.items()}
             case list() | tuple():
                 return [self.hidden(one) for one in value]
@@ -196,7 +199,9 @@ class Vault:
         report = report._replace(result=sealing.hidden(result))
         if report.detail:
             same = report.detail == before
-            report = report._replace(detail=task.detail if same else sealing.hidden(report.detail))
+            # Notes of ours are added to a detail, so it stays a mapping: its names are masked.
+            named = {sealing.masked(name): one for name, one in report.detail.items()}
+            report = report._replace(detail=task.detail if same else sealing.hidden(named))
         if kept and report.message:
             report = report._replace(message=masked_text(report.message))
         return report

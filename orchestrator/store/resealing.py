@@ -33,7 +33,10 @@ def _reseal(
 ) -> int:
     changed = 0
     for key, text in _rows(store, table, column):
-        before = json.loads(text)
+        try:
+            before = json.loads(text)
+        except ValueError:
+            continue  # a row that cannot be read keeps none of the others from their new key
         after = change(before)
         if after == before:
             continue
