@@ -150,6 +150,19 @@ def test_of_fifty_at_the_same_time_one_is_done_and_all_are_answered_so(
     assert len(world.stored()["command_entity"]) == before + 1
 
 
+def test_a_hundred_others_at_the_same_time_are_done_as_well(world: World) -> None:
+    """More than a process has threads: who holds the transaction must not wait for one of those who wait for it."""
+    asked = submission(world)
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = pool.map(
+            lambda one: send(world, "POST", f"{V1}/commands", asked, f"one of a hundred {one}"),
+            range(100),
+        )
+
+    assert [one.status_code for one in answers] == [201] * 100
+
+
 def test_what_was_refused_leaves_nothing_under_its_key(world: World) -> None:
     parent, key = broken(world), {"Idempotency-Key": "refused"}
     stop = f"{V1}/commands/{parent}/stop"

@@ -182,6 +182,18 @@ class Masked(Command, kind="secret.masked"):
         return {"password": SecretStr(MARKER)}
 
 
+class Named(Command, kind="secret.named"):
+    """Has its secret where its label is cut, and for a name in its result."""
+
+    password: Secret[str]
+
+    def describe(self) -> str:
+        return f"{'x' * 190}{self.password.get_secret_value()}"
+
+    def execute(self) -> dict[str, int]:
+        return {self.password.get_secret_value(): 1}
+
+
 class Disk:
     """An outside system that repeats what it is told."""
 
@@ -210,7 +222,9 @@ class Disk:
                 status=TaskStatus.SUCCEEDED,
                 task_id=one.task_id,
                 message=f"done: {one.request}",
-                detail={} if fetched else {"echo": one.request["password"]},
+                detail={}
+                if fetched
+                else {"echo": one.request["password"], str(one.request["url"]): 1},
                 result=login if fetched else {"echo": one.request["url"]},
             )
 
@@ -227,6 +241,7 @@ class Disk:
 
 KINDS = (
     Vaulted, Raises, MakeLogin, UseLogin, Both, Mount, FetchLogin, Reads, Handed, Locking, Checks, Masked,
+    Named,
 )  # fmt: skip
 
 

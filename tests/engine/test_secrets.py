@@ -38,6 +38,7 @@ from tests.engine.secretive import (
     Login,
     MakeLogin,
     Mount,
+    Named,
     Raises,
     Reads,
     Vaulted,
@@ -120,6 +121,14 @@ def test_what_a_verb_raises_is_told_without_it(stage: Stage, how: str) -> None:
 
     assert ended.label == MASK
     assert ended.message
+    check_nothing_leaks(stage, ended.command_id)
+
+
+def test_neither_a_cut_nor_a_name_lets_it_through(stage: Stage) -> None:
+    ended = stage.perform(Named(password=Secret(MARKER)))
+
+    assert ended.status is Status.SUCCEEDED
+    assert MASK in ended.label
     check_nothing_leaks(stage, ended.command_id)
 
 
