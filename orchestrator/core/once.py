@@ -26,7 +26,8 @@ class DoneBefore(Exception):  # noqa: N818 - nothing is wrong: the answer is the
 class Single(Protocol):
     """One transaction for all that a request reads and writes. Its first write opens it, and notes the key.
 
-    A write that fails before anything was written is taken back alone; one that fails later breaks the whole.
+    A write that fails is taken back alone, and those before it stand. Only when the database itself is lost on the way
+    is the whole broken: then nothing of it is done, and `keep` says so.
     """
 
     @property

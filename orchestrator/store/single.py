@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -87,8 +87,8 @@ class OneTransaction(SqlStore):
 
     @property
     def is_open(self) -> bool:
-        """Tells whether something was written."""
-        return self._pieces > 0
+        """Tells whether something was written; broken, it is open to be refused."""
+        return self._pieces > 0 or self._is_broken
 
     def end(self, *, commit: bool) -> None:
         """Ends the transaction; the next write would begin another one."""
@@ -109,13 +109,21 @@ class OneTransaction(SqlStore):
             raise ContendedError("a part of this request could not be done; ask again")
         try:
             with translated():
-                yield self._begun()
+                connection = self._begun()
+                # A piece that is refused takes nothing back of those before it: in bulk each stands by itself.
+                with connection.begin_nested() if self._pieces else nullcontext():
+                    yield connection
         except BaseException:
-            # What was done before this piece cannot stand without it.
-            self._is_broken = self._pieces > 0
-            self.end(commit=False)
+            if not self._pieces or not self._is_whole:
+                self._is_broken = self._pieces > 0
+                self.end(commit=False)
             raise
         self._pieces += 1
+
+    @property
+    def _is_whole(self) -> bool:
+        found = self._open
+        return found is not None and not found.invalidated and found.in_transaction()
 
     def _begun(self) -> sa.Connection:
         if self._open is None:

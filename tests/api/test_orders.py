@@ -8,7 +8,11 @@ import httpx
 import pytest
 
 from orchestrator import TaskStatus
+from orchestrator.core.entity import CommandEntity
+from orchestrator.core.errors import ConflictError
 from orchestrator.core.status import Status
+from orchestrator.engine import control
+from orchestrator.engine.work import UnitOfWork
 from orchestrator.testing import Stage
 from tests.api.served import Broken, Guarded, Note
 
@@ -107,6 +111,28 @@ def test_each_of_many_has_its_own_result(operator: httpx.Client, stage: Stage) -
     assert "nothing to stop" in results[ended][1]
     assert "there is no command" in results["ffffffff"][1]
     assert (answer["done"], answer["refused"]) == (1, 2)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "each of many"}], ids=["", "keyed"])
+def test_one_that_is_refused_at_the_last_moment_takes_no_other_back(
+    operator: httpx.Client,
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+) -> None:
+    first, second, third = (stage.submit(Note()) for _ in range(3))
+
+    def refuse(unit: UnitOfWork, seen: CommandEntity) -> None:
+        if seen.command_id == second:
+            raise ConflictError("its parts have just begun")
+
+    monkeypatch.setattr(control, "_check_no_part_runs", refuse)
+    order = {"verb": "skip", "ids": [first, second, third], "reason": "not needed"}
+    answer = operator.post(f"{COMMANDS}/bulk", json=order, headers=headers).json()
+
+    assert [one["done"] for one in answer["items"]] == [True, False, True]
+    ends = [stage.orchestrator.get(one).status for one in (first, second, third)]
+    assert ends == [Status.SKIPPED, Status.READY, Status.SKIPPED]
 
 
 def test_all_that_is_stuck_is_resolved_by_one_order(operator: httpx.Client, stage: Stage) -> None:
