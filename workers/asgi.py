@@ -6,13 +6,15 @@ import argparse
 import secrets
 import socket
 import sys
+from contextlib import suppress
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI
 
 from orchestrator.api import ApiSettings, make_app
-from orchestrator.cli.private import make_private
+from orchestrator.cli.private import make_private, write_private
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.store.single import SqlRequests
 from orchestrator.store.webhooks import SqlWebhooks
@@ -53,9 +55,14 @@ def session_secret(settings: Settings) -> str:
     path = settings.data_path / "session-secret"
     if not path.exists():
         make_private(path.parent)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
-    return path.read_text()
+        draft = path.with_name(f"{path.name}.{uuid4().hex}")
+        write_private(str(draft), secrets.token_urlsafe(32))
+        with suppress(
+            FileExistsError
+        ):  # another process began at the same time: one of them made it
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_text().strip()
 
 
 def main() -> None:

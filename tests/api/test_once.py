@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -161,6 +162,20 @@ def test_a_hundred_others_at_the_same_time_are_done_as_well(world: World) -> Non
         )
 
     assert [one.status_code for one in answers] == [201] * 100
+
+
+def test_an_answer_under_another_session_secret_is_said_to_be_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = submission(world)
+    send(world, "POST", f"{V1}/commands", asked, "before the change")
+    state = world.house.app.state
+    monkeypatch.setattr(state, "desk", replace(state.desk, session_secret="another"))
+
+    again = send(world, "POST", f"{V1}/commands", asked, "before the change")
+
+    assert again.status_code == 409
+    assert "under another session secret" in again.json()["detail"]
 
 
 def test_what_was_refused_leaves_nothing_under_its_key(world: World) -> None:
