@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestrator.core.secret import MASK
@@ -13,6 +13,7 @@ SECRET = "$secret"
 HIDDEN = "$hidden"
 """The mark of a plain value in which a secret could be read: whoever reads it gets the plain value."""
 MARKS = (SECRET, HIDDEN)
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _TOKEN = re.compile(r"[0-9a-f]{8}:gAAAA[\w=-]+", re.ASCII)
 
 
@@ -26,12 +27,16 @@ def is_sealed(value: Any) -> bool:
 
 def has_sealed(value: Any) -> bool:
     """Tells whether there is a secret anywhere in a JSON value."""
-    match value:
-        case Mapping():
-            return is_sealed(value) or any(map(has_sealed, value.values()))
-        case list() | tuple():
-            return any(map(has_sealed, value))
-    return False
+    # Asked of all that is stored and read, so what nearly every value is costs next to nothing.
+    if type(value) in _SCALARS:
+        return False
+    if isinstance(value, dict | Mapping):
+        parts: Iterable[Any] = value.values()
+    elif isinstance(value, list | tuple):
+        parts = value
+    else:
+        return False
+    return is_sealed(value) or any(has_sealed(one) for one in parts if type(one) not in _SCALARS)
 
 
 def replaced(value: Any, by: Callable[[str, str], Any]) -> Any:
