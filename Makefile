@@ -10,6 +10,7 @@ PYTHON ?= $(firstword $(foreach one,python3 python3.14 python3.13 python3.12 pyt
 	2>/dev/null && echo $(one))))
 
 SECONDS ?= 300
+SEEDS   ?= 20000
 STORES  ?= postgres sqlite
 ARGS    ?=
 
@@ -21,7 +22,8 @@ help:
 	@echo "make test    set up and run the whole test suite (ARGS='-k feed' for some of it)"
 	@echo "make check   formatting, lint, types, import directions"
 	@echo "make bench   the benchmarks, peers included; make bench-quick is a short run"
-	@echo "make chaos   kill, flush and freeze for SECONDS=300 on each of STORES='postgres sqlite'"
+	@echo "make chaos   play SEEDS=20000, then kill, flush and freeze for SECONDS=300 on each of" \
+		"STORES='postgres sqlite'"
 	@echo "make setup   only the set-up"
 
 setup: $(READY)
@@ -59,6 +61,7 @@ bench-quick: $(READY)
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 chaos: $(READY)
+	$(BIN)/python -m tests.simulation --count $(SEEDS)
 	@set -e; for store in $(STORES); do \
 		$(BIN)/python -m tests.chaos --seconds $(SECONDS) --store $$store $(ARGS); done
 

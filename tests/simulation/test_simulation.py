@@ -13,7 +13,7 @@ from tests.simulation.embedded import ClockedStore, Shelf
 from tests.simulation.feeds import play_feed
 from tests.simulation.play import Play
 
-SEEDS = int(os.environ.get("ORCHESTRATOR_SIMULATION_SEEDS", "10000"))
+SEEDS = int(os.environ.get("ORCHESTRATOR_SIMULATION_SEEDS", "4000"))
 FIRST = int(os.environ.get("ORCHESTRATOR_SIMULATION_FIRST", "0"))
 EMBEDDED_SEEDS = max(20, SEEDS // 500)
 
