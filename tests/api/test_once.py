@@ -164,15 +164,15 @@ def test_a_hundred_others_at_the_same_time_are_done_as_well(world: World) -> Non
     assert [one.status_code for one in answers] == [201] * 100
 
 
-def test_an_answer_under_another_session_secret_is_said_to_be_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_under_another_session_secret_is_said_to_be_one(world: World) -> None:
     asked = submission(world)
     send(world, "POST", f"{V1}/commands", asked, "before the change")
     state = world.house.app.state
-    monkeypatch.setattr(state, "desk", replace(state.desk, session_secret="another"))
+    before = state.desk
+    state.desk = replace(before, session_secret="another")
 
     again = send(world, "POST", f"{V1}/commands", asked, "before the change")
+    state.desk = before
 
     assert again.status_code == 409
     assert "under another session secret" in again.json()["detail"]
